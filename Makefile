@@ -1,0 +1,74 @@
+# Everything runs in .venv, made on first use by PYTHON (3.11 or newer).
+#   make test PYTHON=python3.13 VENV=.venv-3.13     another Python, beside the first
+#   make test ARGS='-k matmul'                      arguments for pytest
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+
+# One thread in each BLAS: pytest runs one worker per core already.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help setup demo test lint format types layers check oldest bench build clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(VENV)/.dev  ## Install gradarg, editable, with all that development needs
+	@echo "Ready: $(BIN)/python"
+
+demo: $(VENV)/.train,sklearn  ## Train a network on handwritten digits
+	$(BIN)/gradarg train digits
+
+test: lint types check  ## Lint, types, layers, doctests and tests: all that CI runs
+
+lint: $(VENV)/.dev  ## Check style and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(VENV)/.dev  ## Mend what lint can mend by itself
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: $(VENV)/.dev  ## Check types
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev  ## Check who imports whom
+	$(BIN)/pytest -q tests/test_layers.py
+
+check: $(VENV)/.dev  ## Run doctests and tests
+	$(ONE_THREAD) $(BIN)/pytest --numprocesses=auto $(ARGS)
+
+oldest:  ## Run doctests and tests on the oldest NumPy that gradarg supports
+	@$(MAKE) --no-print-directory setup VENV=$(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip --disable-pip-version-check --quiet install 'numpy==2.0.*'
+	@$(MAKE) --no-print-directory check VENV=$(VENV)-oldest
+
+bench: $(VENV)/.bench  ## Run the benchmarks against other libraries
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+build: $(VENV)/.dev  ## Build the sdist and the wheel into dist/
+	$(BIN)/python -m build --no-isolation
+
+clean:  ## Remove the environments, caches and all that was built
+	rm -rf $(VENV) $(VENV)-oldest build dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp $(VENV)/.EXTRAS says that `.[EXTRAS]` is installed as pyproject.toml has it now.
+$(VENV)/.python:
+	@command -v '$(PYTHON)' >/dev/null || { \
+	  echo "No '$(PYTHON)' here. Name a Python 3.11 or newer: make PYTHON=/path/to/python" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "gradarg needs Python 3.11 or newer, and '$(PYTHON)' is $$('$(PYTHON)' --version 2>&1)." \
+	       "Name another: make PYTHON=python3.12" >&2; exit 1; }
+	'$(PYTHON)' -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.%: pyproject.toml | $(VENV)/.python
+	$(PIP) --editable '.[$*]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""L0: the recorded graph and its interpreters. No array semantics; never names Tensor."""

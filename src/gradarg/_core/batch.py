@@ -1,0 +1,30 @@
+"""Vectorised mapping: the trace whose values carry one hidden axis, always the first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .trace import Trace, box
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+
+class Batch(Trace):
+    """The trace of vmap. What does not depend on the mapped axis leaves unboxed."""
+
+    hidden = 1
+
+    def __init__(self, transform: str, function: Any, size: int) -> None:
+        super().__init__(transform, function)
+        self.size = size
+
+    def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        self.refuse_if_closed(primitive)
+        mapped = [self.owns(a) for a in args]
+        values = [self.lower(a) for a in args]
+        out = primitive.batch(primitive, self.size, mapped, values, params)
+        if primitive.multi:
+            return tuple(box(o, self, None) for o in out)
+        return box(out, self, None)

@@ -1,0 +1,295 @@
+"""Primitives: the operations with a derivative of their own, and the kinds of row that declare them.
+
+A row states a derivative once, and the rest follows:
+
+- `elementwise`: the Jacobian is diagonal, so one formula `g * df/dx_i` is both the VJP (`g` a
+  cotangent) and the JVP (`g` a tangent).
+- `linear`: the function is its own derivative; the row states its transpose.
+- `general`: anything; the row states the VJP, the JVP or both, and a missing one is derived by
+  transposition.
+- `constant`: piecewise constant or not numeric; its derivative is zero wherever it exists.
+
+Rules are written in plain NumPy. Fed arrays they run at NumPy's speed; fed boxes they are watched
+in turn. A rule is called as `rule(g, out, *args, **params)`; an argument whose name begins with an
+underscore is one of which it reads at most the shape and dtype, so the tape need not keep it. In a
+backward pass, cotangents of complex values are those of the plain transpose, without conjugation;
+the transforms conjugate at the border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .errors import ShapeError
+from .tape import Joint, Tape, backward, match
+from .trace import ShapeDtype, bind, zeros
+
+Rule = Callable[..., Any]
+
+
+class Primitive:
+    """An operation with a derivative of its own, and what each interpreter needs of it.
+
+    impl    `impl(*arrays, **params)`: NumPy's own evaluation
+    vjps    `vjps[i](g, out, *args, **params)`: the cotangent of argument i; None: constant
+    jvp     `jvp(tangents, out, *args, **params)`: the tangent of the output
+    batch   `batch(primitive, size, mapped, args, params)`: the result, the hidden axis first
+    shape   `shape(*args, **params)`: a ShapeDtype, from ShapeDtypes and numbers
+    multi   whether it returns a tuple; then `g`, `out` and tangents are tuples too
+    record  how a tape records it, where that is its own affair (custom_vjp)
+    """
+
+    __slots__ = ("_reads", "batch", "impl", "jvp", "multi", "name", "record", "shape", "vjps")
+
+    def __init__(
+        self,
+        name: str,
+        impl: Rule,
+        *,
+        vjps: Any = None,
+        jvp: Rule | None = None,
+        batch: Rule | None = None,
+        shape: Rule | None = None,
+        multi: bool = False,
+        record: Rule | None = None,
+    ) -> None:
+        self.name, self.impl, self.multi, self.record = name, impl, multi, record
+        self.vjps, self.jvp = vjps, jvp
+        self.batch: Rule = batch or loop
+        self.shape: Rule = shape or partial(_no_shape, name)
+        self._reads: dict[int, frozenset[int]] = {}
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        return bind(self, args, params)
+
+    def reads(self, i: int, count: int) -> frozenset[int]:
+        """Which of `count` arguments (and the output, -1) the rule for argument i reads."""
+        if isinstance(self.vjps, Joint):
+            return frozenset(range(-1 if self.vjps.reads_out else 0, count))
+        if isinstance(self.vjps, Each):
+            everything = frozenset(range(-1, count))
+            return everything if self.vjps.reads is None else self.vjps.reads
+        if i not in self._reads:
+            self._reads[i] = _positions_read(self.vjps[i], count)
+        return self._reads[i]
+
+    def derive_jvp(self) -> None:
+        """Take the JVP from the VJP."""
+        self.jvp = partial(transposed_vjp, self)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+
+def _positions_read(rule: Any, count: int) -> frozenset[int]:
+    everything = frozenset(range(-1, count))
+    if getattr(rule, "reads_nothing", False):
+        return frozenset()
+    code = getattr(rule, "__code__", None)
+    if code is None:  # a partial or callable object: it may read all
+        return everything
+    names = code.co_varnames[1 : code.co_argcount]  # (out, *args), after g
+    unread = {i - 1 for i, name in enumerate(names) if name.startswith("_")}
+    return everything - unread
+
+
+class Each:
+    """The rules of a primitive with any number of arguments: `rule(i, g, out, *args)`.
+
+    `reads` gives the positions of the arguments that the rule reads (the output is -1), where
+    it is not all of them.
+    """
+
+    def __init__(self, rule: Rule, reads: frozenset[int] | None = None) -> None:
+        self.rule, self.reads = rule, reads
+
+    def __getitem__(self, i: int) -> Rule:
+        return partial(self.rule, i)
+
+
+def elementwise(name: str, impl: Rule, *rules: Rule | None) -> Primitive:
+    """A function of corresponding elements. Rule i is the formula `g * df/dx_i`."""
+
+    def jvp(tangents: Sequence[Any], out: Any, *args: Any, **params: Any) -> Any:
+        total = None
+        for rule, t in zip(rules, tangents):
+            if t is not None and rule is not None:
+                term = rule(t, out, *args, **params)
+                total = term if total is None else total + term
+        return np.zeros((), out.dtype) if total is None else total
+
+    return Primitive(
+        name, impl, vjps=rules, jvp=jvp, batch=aligned, shape=partial(elementwise_shape, name, impl)
+    )
+
+
+def constant(
+    name: str, impl: Rule, *, batch: Rule | None = None, shape: Rule | None = None
+) -> Primitive:
+    """A function whose derivative is zero wherever it exists; elementwise unless told otherwise."""
+    return Primitive(
+        name, impl, batch=batch or aligned, shape=shape or partial(elementwise_shape, name, impl)
+    )
+
+
+def linear(name: str, impl: Rule, transpose: Rule, *, batch: Rule, shape: Rule) -> Primitive:
+    """A linear function of one argument. `transpose(g, x, **params)` reads only x's shape."""
+
+    def vjp(g: Any, _out: Any, x: Any, **params: Any) -> Any:
+        return transpose(g, x, **params)
+
+    vjp.reads_nothing = True  # type: ignore[attr-defined]  # a function can carry a note
+
+    def jvp(tangents: Sequence[Any], _out: Any, _x: Any, **params: Any) -> Any:
+        return primitive(tangents[0], **params)
+
+    primitive = Primitive(name, impl, vjps=(vjp,), jvp=jvp, batch=batch, shape=shape)
+    return primitive
+
+
+def bilinear(
+    name: str, impl: Rule, vjp_x: Rule, vjp_y: Rule, *, batch: Rule, shape: Rule
+) -> Primitive:
+    """A function of two arguments, linear in each: the product rule gives the JVP."""
+
+    def jvp(tangents: Sequence[Any], _out: Any, x: Any, y: Any, **params: Any) -> Any:
+        dx, dy = tangents
+        if dy is None:
+            return primitive(dx, y, **params)
+        if dx is None:
+            return primitive(x, dy, **params)
+        return primitive(dx, y, **params) + primitive(x, dy, **params)
+
+    primitive = Primitive(name, impl, vjps=(vjp_x, vjp_y), jvp=jvp, batch=batch, shape=shape)
+    return primitive
+
+
+def general(
+    name: str,
+    impl: Rule,
+    *,
+    vjp: Sequence[Rule | None] | Each | None = None,
+    jvp: Rule | None = None,
+    batch: Rule | None = None,
+    shape: Rule,
+    multi: bool = False,
+) -> Primitive:
+    """Any differentiable function, by its VJP rules, its JVP rule, or both."""
+    primitive = Primitive(name, impl, vjps=vjp, jvp=jvp, batch=batch, shape=shape, multi=multi)
+    if vjp is None:
+        primitive.vjps = Joint(partial(transposed_jvp, primitive))
+    if jvp is None:
+        primitive.derive_jvp()
+    return primitive
+
+
+def transposed_jvp(primitive: Primitive, g: Any, out: Any, *args: Any, **params: Any) -> list[Any]:
+    """The VJP from the JVP: it is linear in the tangents, so walking it back from g transposes."""
+    with Tape("vjp", primitive.impl) as tape:
+        tangents = [tape.leaf(zeros(a)) if _varies(a) else None for a in args]
+        outs = primitive.jvp(tangents, out, *args, **params)  # type: ignore[misc]
+    pairs = zip(outs, g) if primitive.multi else ((outs, g),)
+    found = backward([(o._node, match(gi, o)) for o, gi in pairs if tape.owns(o)])
+    return [None if t is None else found.get(t._node) for t in tangents]
+
+
+def transposed_vjp(
+    primitive: Primitive, tangents: Sequence[Any], out: Any, *args: Any, **params: Any
+) -> Any:
+    """The JVP from the VJP: it is linear in the cotangent, so walking it back transposes."""
+    outs = out if primitive.multi else (out,)
+    with Tape("jvp", primitive.impl) as tape:
+        leaves = tuple(tape.leaf(zeros(o)) for o in outs)
+        g = leaves if primitive.multi else leaves[0]
+        if isinstance(primitive.vjps, Joint):
+            cts = primitive.vjps.rule(g, out, *args, **params)
+        else:
+            cts = [
+                None if t is None else primitive.vjps[i](g, out, *args, **params)
+                for i, t in enumerate(tangents)
+            ]
+        roots = []
+        for c, t, a in zip(cts, tangents, args):
+            if t is not None and c is not None:
+                c = match(c, a)
+                if tape.owns(c):
+                    roots.append((c._node, t))
+    found = backward(roots)
+    result = tuple(found.get(b._node, zeros(o)) for b, o in zip(leaves, outs))
+    return result if primitive.multi else result[0]
+
+
+def _varies(value: Any) -> bool:
+    return hasattr(value, "dtype") and value.dtype.kind in "fc"
+
+
+# ---- frames: how a kind of function behaves under batching and staging
+
+
+def align(size: int, mapped: Sequence[bool], args: Sequence[Any]) -> list[Any]:
+    """Arguments whose hidden axis is first, given the same rank so that they broadcast."""
+    rank = max(np.ndim(a) - m for a, m in zip(args, mapped))
+    return [
+        np.reshape(a, (size,) + (1,) * (rank - a.ndim + 1) + a.shape[1:])
+        if m and a.ndim - 1 < rank
+        else a
+        for a, m in zip(args, mapped)
+    ]
+
+
+def expose(size: int, mapped: Sequence[bool], args: Sequence[Any]) -> list[Any]:
+    """All arguments with the hidden axis first, repeated where they had none."""
+    return [a if m else np.broadcast_to(a, (size, *np.shape(a))) for a, m in zip(args, mapped)]
+
+
+def probe(impl: Rule, *args: Any, **params: Any) -> Any:
+    """The dtype of a result, by running on ones of the same dtypes and rank, one element each."""
+    ones = [np.ones((1,) * a.ndim, a.dtype) if isinstance(a, ShapeDtype) else a for a in args]
+    with np.errstate(all="ignore"):
+        return np.asarray(impl(*ones, **params)).dtype
+
+
+def elementwise_shape(name: str, impl: Rule, *args: Any, **params: Any) -> ShapeDtype:
+    shapes = [a.shape for a in args if isinstance(a, ShapeDtype)]
+    try:
+        common = np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = " and ".join(map(str, shapes))
+        raise ShapeError(f"{name}: the shapes {listed} do not broadcast together.") from None
+    scalars = [ShapeDtype((), a.dtype) if isinstance(a, ShapeDtype) else a for a in args]
+    return ShapeDtype(common, probe(impl, *scalars, **params))
+
+
+def aligned(
+    primitive: Primitive,
+    size: int,
+    mapped: Sequence[bool],
+    args: Sequence[Any],
+    params: dict[str, Any],
+) -> Any:
+    """The batch rule of functions that broadcast over leading axes."""
+    return primitive(*align(size, mapped, args), **params)
+
+
+def loop(
+    primitive: Primitive,
+    size: int,
+    mapped: Sequence[bool],
+    args: Sequence[Any],
+    params: dict[str, Any],
+) -> Any:
+    """The batch rule of last resort: one call for each position of the hidden axis."""
+    rows = [
+        primitive(*(a[k] if m else a for a, m in zip(args, mapped)), **params) for k in range(size)
+    ]
+    if primitive.multi:
+        return tuple(np.stack(outs) for outs in zip(*rows))
+    return np.stack(rows)
+
+
+def _no_shape(name: str, *_: Any, **__: Any) -> Any:
+    raise ShapeError(f"{name} has a result whose shape depends on values, so it cannot be staged.")

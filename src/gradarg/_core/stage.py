@@ -1,0 +1,51 @@
+"""Staging: the trace that computes with shapes and dtypes alone and writes down the operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .trace import Box, ShapeDtype, Trace, box, shape_dtype
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+
+class Var:
+    """A value of a staged graph, by its shape and dtype."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, type: ShapeDtype) -> None:
+        self.type = type
+
+
+class Equation(NamedTuple):
+    """`outs = primitive(*inputs, **params)`; an input is a Var or a constant."""
+
+    outs: tuple[Var, ...]
+    primitive: Any
+    inputs: tuple[Any, ...]
+    params: dict[str, Any]
+
+
+class Stage(Trace):
+    """The trace of stage: its data is a ShapeDtype, its mark a Var."""
+
+    def __init__(self, transform: str, function: Any) -> None:
+        super().__init__(transform, function)
+        self.equations: list[Equation] = []
+
+    def variable(self, type: ShapeDtype) -> Box:
+        return box(type, self, Var(type))
+
+    def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        self.refuse_if_closed(primitive)
+        types = [
+            a._data if self.owns(a) else shape_dtype(a) if hasattr(a, "shape") else a for a in args
+        ]
+        out = primitive.shape(*types, **params)
+        outs = tuple(map(self.variable, out if primitive.multi else (out,)))
+        inputs = tuple(a._node if self.owns(a) else a for a in args)
+        self.equations.append(Equation(tuple(o._node for o in outs), primitive, inputs, params))
+        return outs if primitive.multi else outs[0]

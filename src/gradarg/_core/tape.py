@@ -1,0 +1,315 @@
+"""Reverse mode: the tape records nodes as operations run; `backward` walks them back.
+
+A `Node` keeps its operation's values and the nodes these came from, never the boxes themselves:
+all references point backwards in time, so a graph dies by reference count the moment its last
+user lets go. Sequence numbers order the nodes; walking them from a heap, latest first, visits each
+node once, after everything that used it, with no recursion and no sort.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import DerivativeError, FreedGraphError, MutatedArrayError
+from .trace import Box, ShapeDtype, Trace, bind, box, constant, shape_dtype, zeros
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+_SEQUENCE = itertools.count()
+_LARGE = 4096  # elements; only arrays above this are worth forgetting
+_COPY_BYTES = 1 << 16  # a foreign array is copied up to here, and watched by sample above
+
+
+class Leaf:
+    """Where a derivative is wanted: the end of a backward walk."""
+
+    __slots__ = ("dtype", "grad", "seq", "shape", "watch")
+    primitive = None
+
+    def __init__(self, value: Any) -> None:
+        self.seq = next(_SEQUENCE)
+        self.shape, self.dtype = value.shape, value.dtype
+        self.grad: Any = None
+        self.watch: list[Watch] = []
+
+
+class Node:
+    """One recorded operation."""
+
+    __slots__ = ("out", "params", "parents", "primitive", "seq", "values", "watch")
+
+    def __init__(self, primitive: Any, values: Any, parents: Any, out: Any, params: Any) -> None:
+        self.primitive = primitive
+        self.values = values  # the arguments, one level down
+        self.parents = parents  # for each argument its Node, Leaf or Port, or None
+        self.out = out
+        self.params = params
+        self.seq = next(_SEQUENCE)
+        self.watch: list[Watch] | None = None
+
+
+class Port:
+    """One output of a node that has several."""
+
+    __slots__ = ("index", "node")
+
+    def __init__(self, node: Node, index: int) -> None:
+        self.node, self.index = node, index
+
+
+class Joint:
+    """One rule for all arguments: `rule(g, out, *args)` returns a list of cotangents."""
+
+    def __init__(self, rule: Callable[..., Any], reads_out: bool = True) -> None:
+        self.rule, self.reads_out = rule, reads_out
+
+
+class Cotangents(dict[int, Any]):
+    """The cotangents that have reached the outputs of a node with several, by output."""
+
+    def __add__(self, other: Cotangents) -> Cotangents:
+        both = Cotangents(self)
+        for index, g in other.items():
+            both[index] = both[index] + g if index in both else g
+        return both
+
+    def filled(self, outs: Sequence[Any]) -> tuple[Any, ...]:
+        """One cotangent for each output, zeros for those that nothing used."""
+        return tuple(self[i] if i in self else zeros(o) for i, o in enumerate(outs))
+
+
+class Watch:
+    """A foreign array that a node needs unchanged, and a fingerprint to tell.
+
+    Up to 4,096 elements spread over the array are compared: a buffer that was filled again is
+    found; a single element poked into a large array can be missed.
+    """
+
+    __slots__ = ("array", "print", "user")
+
+    def __init__(self, array: np.ndarray[Any, Any], user: str) -> None:
+        self.array, self.user = array, user
+        self.print = self._fingerprint()
+
+    def _fingerprint(self) -> int:
+        a = self.array
+        flat = a.ravel(order="K") if a.flags.forc else a.flat
+        return hash(flat[:: max(1, a.size // 4096)].tobytes())
+
+    def check(self) -> None:
+        if self._fingerprint() != self.print:
+            raise MutatedArrayError(
+                f"An array of shape {self.array.shape} was changed in place after {self.user} had "
+                "recorded it, so the derivative would be wrong. Pass a copy (x.copy()), or change "
+                "the array only after the backward pass."
+            )
+
+
+def foreign(array: Any, user: str, watch: list[Watch]) -> Any:
+    """An array that user code may write to, made safe to keep: a copy, or watched if large."""
+    if type(array) is not np.ndarray or (array.flags.owndata and not array.flags.writeable):
+        return array
+    if array.nbytes <= _COPY_BYTES:
+        return array.copy(order="K")
+    watch.append(Watch(array, user))
+    return array
+
+
+class Tape(Trace):
+    """The trace of reverse mode: its mark is the node that made the value."""
+
+    def leaf(self, value: Any) -> Box:
+        """A box for an input of the transform, at which the walk will end."""
+        node = Leaf(value)
+        return box(foreign(value, str(self), node.watch), self, node)
+
+    def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        values, parents = [], []
+        tracked = large = False
+        strange: list[int] = []
+        for a in args:
+            if isinstance(a, Box):
+                if a._trace is self:
+                    node = a._node
+                    parents.append(node)
+                    if node is not None:
+                        tracked = True
+                    a = a._data
+                else:
+                    parents.append(None)
+            else:
+                parents.append(None)
+                kind = a.__class__
+                if kind is not float and kind is not int:
+                    a = constant(a, primitive.name)
+                    strange.append(len(values))
+            values.append(a)
+            if a.__class__ is np.ndarray and a.size > _LARGE:
+                large = True
+        if self.closed:
+            self.refuse_if_closed(primitive)
+        if not tracked or primitive.vjps is None or not self.recording:
+            out = (
+                bind(primitive, values, params) if self.level else primitive.impl(*values, **params)
+            )
+            return out if self.level else _plain(out, self)
+        if primitive.record is not None:
+            return primitive.record(self, values, parents, params)
+        out = bind(primitive, values, params) if self.level else primitive.impl(*values, **params)
+        node = Node(primitive, values, parents, out, params)
+        if strange or large or out.__class__ is np.ndarray and out.size > _LARGE:
+            _forget_and_guard(node, strange)
+        return boxed_outputs(self, node, out) if primitive.multi else box(out, self, node)
+
+
+def boxed_outputs(tape: Tape, node: Node, outs: Sequence[Any]) -> tuple[Any, ...]:
+    """The outputs of a node with several, as boxes; integers among them have no derivative."""
+    for o in outs:
+        if isinstance(o, Box) and o._trace.level >= tape.level:
+            raise DerivativeError(
+                f"{node.primitive.name} uses a value of {o._trace} that it was not passed: its "
+                "derivative with respect to it would be lost. Pass the value as an argument."
+            )
+    return tuple(
+        box(o, tape, Port(node, i))
+        if o.dtype.kind in "fc"
+        else o
+        if tape.level
+        else box(o, tape, None)
+        for i, o in enumerate(outs)
+    )
+
+
+def _plain(out: Any, tape: Tape) -> Any:
+    """Results without derivative on the eager tape: boxes without a node."""
+    return tuple(box(o, tape, None) for o in out) if type(out) is tuple else box(out, tape, None)
+
+
+def _forget_and_guard(node: Node, strange: list[int]) -> None:
+    """Drop large values that no rule of this node will read; guard foreign arrays that one will."""
+    primitive, values = node.primitive, node.values
+    read: set[int] = set()
+    for i, parent in enumerate(node.parents):
+        if parent is not None:
+            read |= primitive.reads(i, len(values))
+    watch: list[Watch] = []
+    for i in strange:
+        if i in read:
+            values[i] = foreign(values[i], primitive.name, watch)
+    node.watch = watch or None
+    for i, value in enumerate(values):
+        if i not in read and getattr(value, "size", 0) > _LARGE:
+            values[i] = shape_dtype(value)
+    if -1 not in read:
+        if primitive.multi:
+            node.out = tuple(shape_dtype(o) for o in node.out)
+        elif getattr(node.out, "size", 0) > _LARGE:
+            node.out = shape_dtype(node.out)
+
+
+EAGER = Tape("Tensor")
+EAGER.level = 0
+
+
+def match(g: Any, like: Any, primitive: Primitive | None = None) -> Any:
+    """The cotangent of a value that was broadcast or promoted: summed and cast back to it."""
+    if g.shape != like.shape:
+        lead = g.ndim - like.ndim
+        axes = tuple(range(lead)) + tuple(
+            lead + i for i, n in enumerate(like.shape) if n == 1 and g.shape[lead + i] != 1
+        )
+        if axes:
+            g = g.sum(axis=axes)
+        g = g.reshape(like.shape)
+    return cast(g, like.dtype)
+
+
+def cast(g: Any, dtype: Any) -> Any:
+    """A derivative in the dtype of what it belongs to; a real value has a real derivative."""
+    if g.dtype == dtype:
+        return g
+    if g.dtype.kind == "c" and dtype.kind != "c":
+        g = g.real
+    return g.astype(dtype)
+
+
+def backward(
+    roots: Iterable[tuple[Any, Any]], *, retain: bool = False, onto: Tape | None = None
+) -> dict[Leaf, Any]:
+    """Walk the graph back from `(node, cotangent)` roots; the cotangents that reach each leaf.
+
+    Nodes are freed as they are passed unless `retain`. With `onto`, the walk's own operations are
+    recorded on that tape (create_graph), so that they can be differentiated again.
+    """
+    pending: dict[int, list[Any]] = {}
+    heap: list[int] = []
+    leaves: dict[Leaf, Any] = {}
+
+    def arrive(parent: Any, g: Any) -> None:
+        if parent.__class__ is Port:
+            g, parent = Cotangents({parent.index: g}), parent.node
+        key = -parent.seq
+        entry = pending.get(key)
+        if entry is None:
+            pending[key] = [parent, g]
+            heapq.heappush(heap, key)
+        else:
+            entry[1] = entry[1] + g
+
+    for node, g in roots:
+        arrive(node, g)
+    del node, g
+    while heap:
+        node, g = pending.pop(heapq.heappop(heap))
+        primitive = node.primitive
+        if node.watch:
+            for watched in node.watch:
+                watched.check()
+        if primitive is None:
+            leaves[node] = g
+            continue
+        values, parents, out, params = node.values, node.parents, node.out, node.params
+        if values is None:
+            raise FreedGraphError(
+                f"The graph was freed by an earlier backward pass (met at {primitive.name}). "
+                "Call backward(retain_graph=True) the first time, or compute the loss again."
+            )
+        if primitive.multi:
+            g = g.filled(out)
+        if onto is not None:
+            values, out = _boxed(node, onto)
+        if not retain:
+            node.values = node.parents = node.out = None
+        vjps = primitive.vjps
+        joint = vjps.rule(g, out, *values, **params) if vjps.__class__ is Joint else None
+        for i, parent in enumerate(parents):
+            if parent is None:
+                continue
+            c = vjps[i](g, out, *values, **params) if joint is None else joint[i]
+            if c is None:
+                continue
+            like = values[i]
+            if c.shape != like.shape or c.dtype is not like.dtype:
+                c = match(c, like)
+            arrive(parent, c)
+    return leaves
+
+
+def _boxed(node: Node, tape: Tape) -> tuple[list[Any], Any]:
+    """A node's values and output as boxes again, so that rules record what they do with them."""
+    values = [
+        v if p is None or type(v) is ShapeDtype else box(v, tape, p)
+        for v, p in zip(node.values, node.parents)
+    ]
+    if node.primitive.multi:
+        return values, tuple(
+            o if type(o) is ShapeDtype else box(o, tape, Port(node, i))
+            for i, o in enumerate(node.out)
+        )
+    return values, node.out if type(node.out) is ShapeDtype else box(node.out, tape, node)

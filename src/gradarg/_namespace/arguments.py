@@ -1,0 +1,67 @@
+"""What every function does with its arguments: arrays from sequences, axes from integers."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._core.errors import ShapeError
+from .._core.trace import Box, bind
+from .._ops import structure
+
+Axis = int | Sequence[int] | None
+
+
+def array(x: Any) -> Any:
+    """A box or an array; numbers and sequences become arrays, of tensors too."""
+    if isinstance(x, Box) or x.__class__ is np.ndarray or isinstance(x, np.generic):
+        return x
+    if isinstance(x, (list, tuple)) and holds_box(x):
+        rows = [array(item) for item in x]  # a list of tensors is their stack, as in np.array
+        rows = [bind(structure.reshape, (r,), {"shape": (1, *r.shape)}) for r in rows]
+        return bind(structure.concatenate, rows, {"axis": 0})
+    return np.asarray(x)
+
+
+def holds_box(items: Sequence[Any]) -> bool:
+    return any(isinstance(i, Box) or isinstance(i, (list, tuple)) and holds_box(i) for i in items)
+
+
+def number_or_array(x: Any) -> Any:
+    """Like `array`, but Python numbers stay: they promote weakly."""
+    return x if isinstance(x, (Box, bool, int, float, complex)) else array(x)
+
+
+def axis_of(axis: Any, ndim: int, name: str) -> int:
+    """One axis as a non-negative integer."""
+    a = operator.index(axis)
+    if not -ndim <= a < ndim:
+        raise ShapeError(f"{name}: axis {a} is out of bounds for an array of {ndim} dimensions.")
+    return a % ndim
+
+
+def axes_of(axis: Axis, ndim: int, name: str) -> tuple[int, ...]:
+    """Axes to reduce as a sorted tuple; None means all."""
+    if axis is None:
+        return tuple(range(ndim))
+    if not isinstance(axis, (tuple, list)):
+        return (axis_of(axis, ndim, name),)
+    axes = tuple(axis_of(a, ndim, name) for a in axis)
+    if len(set(axes)) != len(axes):
+        raise ShapeError(f"{name}: axis {tuple(axis)} names an axis twice.")
+    return tuple(sorted(axes))
+
+
+def shape_of(shape: Any, name: str) -> tuple[int, ...]:
+    """A shape as a tuple of integers."""
+    try:
+        return (operator.index(shape),)
+    except TypeError:
+        pass
+    try:
+        return tuple(operator.index(n) for n in shape)
+    except TypeError:
+        raise ShapeError(f"{name}: {shape!r} is no shape; give a tuple of integers.") from None

@@ -1,0 +1,212 @@
+"""Indexing as NumPy defines it, made of two primitives: basic `getitem` and `gather`.
+
+A basic index (slices, integers, None, Ellipsis) is one `getitem`. An index with arrays is taken
+apart: the basic part first, then the indexed axes are brought to the front, gathered, and the
+result axes put where NumPy puts them.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._core.errors import ConcreteValueError, ShapeError
+from .._core.trace import Box, bind
+from .._ops import elementwise, structure
+from .arguments import array, axis_of
+from .elementwise import astype
+
+__all__ = ["take", "take_along_axis"]
+
+
+def getitem(x: Any, index: Any) -> Any:
+    """x[index]."""
+    index = index if isinstance(index, tuple) else (index,)
+    if all(_is_basic(i) for i in index):
+        return bind(structure.getitem, (x,), {"index": tuple(map(_plain, index))})
+    plan = _Plan(x, index)
+    out = bind(structure.gather, (plan.bring(x), *plan.arrays))
+    return _move_group(out, 0, plan.rank, plan.target)
+
+
+def _move_group(x: Any, source: int, count: int, target: int) -> Any:
+    """x with `count` axes that start at `source` moved to start at `target`."""
+    order = [i for i in range(x.ndim) if not source <= i < source + count]
+    order[target:target] = range(source, source + count)
+    return _ordered(x, order)
+
+
+def _ordered(x: Any, order: Sequence[int]) -> Any:
+    order = tuple(order)
+    return x if order == tuple(range(x.ndim)) else bind(structure.transpose, (x,), {"axes": order})
+
+
+def _changed(x: Any, index: Any, values: Any, *, add: bool) -> Any:
+    """A copy of x in which x[index] is set to, or increased by, the values."""
+    index = index if isinstance(index, tuple) else (index,)
+    values = array(values)
+    if values.dtype != x.dtype:
+        values = astype(values, x.dtype)
+    if all(_is_basic(i) for i in index):
+        params = {"index": tuple(map(_plain, index))}
+        if add:
+            values = bind(elementwise.add, (bind(structure.getitem, (x,), params), values))
+        return bind(structure.put, (x, values), params)
+    plan = _Plan(x, index)
+    part = plan.bring(x)
+    lead = np.broadcast_shapes(*(a.shape for a in plan.arrays))
+    rest = tuple(part.shape[len(plan.arrays) :])
+    shape = rest[: plan.target] + lead + rest[plan.target :]
+    values = bind(structure.broadcast_to, (values,), {"shape": shape})
+    values = _move_group(values, plan.target, plan.rank, 0)
+    if add:
+        added = bind(structure.scatter_add, (values, *plan.arrays), {"shape": tuple(part.shape)})
+        part = bind(elementwise.add, (part, added))
+    else:
+        part = bind(structure.update, (part, values, *plan.arrays))
+    part = _ordered(part, np.argsort(plan.order).tolist())
+    if plan.slices:
+        return bind(structure.put, (x, part), {"index": plan.index})
+    return part
+
+
+def _is_basic(i: Any) -> bool:
+    if i.__class__ is int or i.__class__ is slice or i is None or i is Ellipsis:
+        return True
+    return isinstance(i, np.integer) or isinstance(i, int) and not isinstance(i, bool)
+
+
+def _plain(i: Any) -> Any:
+    """Slices and integers of Python, which compare and hash."""
+    if isinstance(i, slice):
+        return slice(*(None if v is None else operator.index(v) for v in (i.start, i.stop, i.step)))
+    return i if i is None or i is Ellipsis else operator.index(i)
+
+
+class _Plan:
+    """How x[index] with arrays in the index becomes one gather."""
+
+    def __init__(self, x: Any, index: tuple[Any, ...]) -> None:
+        entries = _expand(index, x.ndim)
+        advanced = [k for k, e in enumerate(entries) if not isinstance(e, slice) and e is not None]
+        # NumPy: next to each other, the arrays' axes stay in place; apart, they go first
+        together = advanced[-1] - advanced[0] == len(advanced) - 1
+        basic = tuple(e if e is None or isinstance(e, slice) else slice(None) for e in entries)
+        self.index = tuple(map(_plain, basic))
+        self.arrays = [
+            np.asarray(e) if isinstance(e, int) else e for e in (entries[k] for k in advanced)
+        ]
+        self.rank = max(a.ndim for a in self.arrays)
+        self.axes = advanced
+        self.target = advanced[0] if together else 0
+        self.slices = any(i != slice(None) for i in self.index)
+        self.order = (*self.axes, *(k for k in range(len(entries)) if k not in self.axes))
+
+    def bring(self, x: Any) -> Any:
+        """x after its basic index, the gathered axes first."""
+        if self.slices:
+            x = bind(structure.getitem, (x,), {"index": self.index})
+        return _ordered(x, self.order)
+
+
+def _expand(index: tuple[Any, ...], ndim: int) -> list[Any]:
+    """The index with masks as positions, sequences as arrays, and the Ellipsis written out."""
+    entries: list[Any] = []
+    for i in index:
+        if _is_basic(i):
+            entries.append(i if i is None or i is Ellipsis or isinstance(i, slice) else int(i))
+            continue
+        i = i if isinstance(i, Box) else np.asarray(i)
+        if i.dtype == bool:
+            entries.extend(np.nonzero(_concrete(i)))
+        elif i.dtype.kind in "iu" or i.size == 0:
+            entries.append(i if i.dtype.kind in "iu" else i.astype(np.intp))
+        else:
+            raise IndexError(f"An index array must be of integers or bools, not {i.dtype}.")
+    used = sum(e is not None and e is not Ellipsis for e in entries)
+    if used > ndim:
+        raise IndexError(f"Too many indices: {used} for an array of {ndim} dimensions.")
+    missing = [slice(None)] * (ndim - used)
+    place = next((k for k, e in enumerate(entries) if e is Ellipsis), len(entries))
+    return entries[:place] + missing + entries[place + 1 :]
+
+
+def _concrete(mask: Any) -> Any:
+    """The values of a boolean mask, which must be known: they decide the result's shape."""
+    while isinstance(mask, Box):
+        if (
+            mask._trace.hidden
+            or not hasattr(mask._data, "__array_interface__")
+            and (not isinstance(mask._data, (Box, np.generic)))
+        ):
+            raise ConcreteValueError(
+                f"x[mask] has a shape that depends on the values of the mask, which are not known "
+                f"inside {mask._trace}. Keep the shape: np.where(mask, x, 0)."
+            )
+        mask = mask._data
+    return mask
+
+
+def take(a: Any, indices: Any, axis: int | None = None) -> Any:
+    """The elements of a at the given integer indices along an axis (of a flattened, if None)."""
+    a = array(a)
+    if axis is None:
+        a, axis = bind(structure.reshape, (a,), {"shape": (a.size,)}), 0
+    axis = axis_of(axis, a.ndim, "take")
+    return getitem(a, (slice(None),) * axis + (indices,))
+
+
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    """arr[..., indices[...], ...]: for each position along the other axes, its own indices."""
+    arr, indices = array(arr), array(indices)
+    if axis is None:
+        arr, axis = bind(structure.reshape, (arr,), {"shape": (arr.size,)}), 0
+    axis = axis_of(axis, arr.ndim, "take_along_axis")
+    if indices.ndim != arr.ndim:
+        raise ShapeError(
+            f"take_along_axis: indices of shape {indices.shape} need as many "
+            f"dimensions as the array of shape {arr.shape}."
+        )
+    grid: list[Any] = [
+        np.arange(n).reshape((-1,) + (1,) * (arr.ndim - 1 - k)) for k, n in enumerate(arr.shape)
+    ]
+    grid[axis] = indices
+    return getitem(arr, tuple(grid))
+
+
+class At:
+    """`x.at[index]`: functional updates, which leave x as it is.
+
+    >>> import gradarg as ga, numpy as np
+    >>> x = ga.Tensor([1.0, 2.0, 3.0])
+    >>> x.at[0].set(10.0), x.at[[1, 1]].add(5.0)
+    (Tensor([10.,  2.,  3.]), Tensor([ 1., 12.,  3.]))
+    """
+
+    __slots__ = ("_index", "_x")
+
+    def __init__(self, x: Any, index: Any) -> None:
+        self._x, self._index = x, index
+
+    def set(self, values: Any) -> Any:
+        """A copy of x with x[index] = values."""
+        return _changed(self._x, self._index, values, add=False)
+
+    def add(self, values: Any) -> Any:
+        """A copy of x with values added at the index, as often as an element is named."""
+        return _changed(self._x, self._index, values, add=True)
+
+
+class AtIndexer:
+    """What `x.at` returns, to be indexed."""
+
+    __slots__ = ("_x",)
+
+    def __init__(self, x: Any) -> None:
+        self._x = x
+
+    def __getitem__(self, index: Any) -> At:
+        return At(self._x, index)

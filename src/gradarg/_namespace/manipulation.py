@@ -1,0 +1,525 @@
+"""Changing shapes, joining, splitting, repeating, under NumPy's and the array API's names."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._core.errors import ShapeError
+from .._core.trace import Box, bind
+from .._ops import elementwise, structure
+from .arguments import array, axes_of, axis_of, number_or_array, shape_of
+from .indexing import getitem, take
+
+__all__ = [
+    "array_split",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "broadcast_arrays",
+    "broadcast_to",
+    "column_stack",
+    "concat",
+    "concatenate",
+    "copy",
+    "diag",
+    "diagonal",
+    "dsplit",
+    "dstack",
+    "expand_dims",
+    "flip",
+    "fliplr",
+    "flipud",
+    "full_like",
+    "hsplit",
+    "hstack",
+    "matrix_transpose",
+    "moveaxis",
+    "ndim",
+    "ones_like",
+    "pad",
+    "permute_dims",
+    "ravel",
+    "repeat",
+    "reshape",
+    "roll",
+    "rollaxis",
+    "rot90",
+    "shape",
+    "size",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "tile",
+    "trace",
+    "transpose",
+    "tril",
+    "triu",
+    "unstack",
+    "vsplit",
+    "vstack",
+    "zeros_like",
+]
+
+
+# ---- shape
+
+
+def shape(a: Any) -> tuple[int, ...]:
+    """The shape of an array."""
+    return tuple(array(a).shape)
+
+
+def ndim(a: Any) -> int:
+    """The number of dimensions of an array."""
+    return len(shape(a))
+
+
+def size(a: Any, axis: int | None = None) -> int:
+    """The number of elements, of all or along one axis."""
+    a = array(a)
+    return int(a.size if axis is None else a.shape[axis_of(axis, a.ndim, "size")])
+
+
+def reshape(
+    a: Any,
+    /,
+    shape: Any = None,
+    order: str = "C",
+    *,
+    newshape: Any = None,
+    copy: bool | None = None,
+) -> Any:
+    """The same elements in another shape; one length may be -1."""
+    a = array(a)
+    if order == "F":
+        new = shape_of(shape, "reshape")
+        return transpose(reshape(transpose(a), new[::-1]))
+    if order not in ("C", "A"):
+        raise ShapeError(f"reshape: order {order!r} is not one of 'C', 'F'.")
+    new = _without_minus_one(shape_of(shape if newshape is None else newshape, "reshape"), a)
+    return bind(structure.reshape, (a,), {"shape": new})
+
+
+def _without_minus_one(new: tuple[int, ...], a: Any) -> tuple[int, ...]:
+    known = 1
+    for n in new:
+        if n != -1:
+            known *= n
+    if new.count(-1) == 1 and known and a.size % known == 0:
+        return tuple(a.size // known if n == -1 else n for n in new)
+    if -1 in new or known != a.size:
+        raise ShapeError(
+            f"reshape: an array of shape {tuple(a.shape)} ({a.size} elements) does "
+            f"not fit the shape {new}."
+        )
+    return new
+
+
+def ravel(a: Any, order: str = "C") -> Any:
+    """All elements in one dimension."""
+    return reshape(a, -1, order)
+
+
+def transpose(a: Any, axes: Sequence[int] | None = None) -> Any:
+    """The axes in another order, reversed by default."""
+    a = array(a)
+    if axes is None:
+        order = tuple(reversed(range(a.ndim)))
+    else:
+        order = tuple(axis_of(i, a.ndim, "transpose") for i in axes)
+        if sorted(order) != list(range(a.ndim)):
+            raise ShapeError(f"transpose: {tuple(axes)} is no order of {a.ndim} axes.")
+    return bind(structure.transpose, (a,), {"axes": order})
+
+
+permute_dims = transpose
+
+
+def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    """Two axes exchanged."""
+    a = array(a)
+    order = list(range(a.ndim))
+    i, j = axis_of(axis1, a.ndim, "swapaxes"), axis_of(axis2, a.ndim, "swapaxes")
+    order[i], order[j] = order[j], order[i]
+    return bind(structure.transpose, (a,), {"axes": tuple(order)})
+
+
+def matrix_transpose(x: Any, /) -> Any:
+    """The last two axes exchanged."""
+    if ndim(x) < 2:
+        raise ShapeError(f"matrix_transpose needs at least 2 dimensions, not shape {shape(x)}.")
+    return swapaxes(x, -1, -2)
+
+
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    """Axes moved to new places, the others in their old order."""
+    a = array(a)
+    one = not isinstance(source, (list, tuple))
+    sources = [axis_of(i, a.ndim, "moveaxis") for i in ((source,) if one else source)]
+    targets = [axis_of(i, a.ndim, "moveaxis") for i in ((destination,) if one else destination)]
+    if len(sources) != len(targets):
+        raise ShapeError("moveaxis: source and destination must name as many axes.")
+    order = [i for i in range(a.ndim) if i not in sources]
+    for target, source_ in sorted(zip(targets, sources)):
+        order.insert(target, source_)
+    return bind(structure.transpose, (a,), {"axes": tuple(order)})
+
+
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """An axis moved back until it stands before `start`."""
+    axis = axis_of(axis, ndim(a), "rollaxis")
+    start += ndim(a) if start < 0 else 0
+    return moveaxis(a, axis, start - 1 if axis < start else start)
+
+
+def expand_dims(a: Any, axis: Any = 0) -> Any:
+    """New axes of length one at the given places of the result."""
+    a = array(a)
+    new = (axis,) if not isinstance(axis, (list, tuple)) else axis
+    places = axes_of(tuple(new), a.ndim + len(new), "expand_dims")
+    old = iter(a.shape)
+    full = tuple(1 if i in places else next(old) for i in range(a.ndim + len(places)))
+    return bind(structure.reshape, (a,), {"shape": full})
+
+
+def squeeze(a: Any, axis: Any = None) -> Any:
+    """Without the axes of length one, all or the given ones."""
+    a = array(a)
+    drop = (
+        tuple(i for i, n in enumerate(a.shape) if n == 1)
+        if axis is None
+        else axes_of(axis, a.ndim, "squeeze")
+    )
+    if any(a.shape[i] != 1 for i in drop):
+        raise ShapeError(f"squeeze: axis {axis} of the shape {tuple(a.shape)} is not of length 1.")
+    kept = tuple(n for i, n in enumerate(a.shape) if i not in drop)
+    return bind(structure.reshape, (a,), {"shape": kept})
+
+
+def atleast_1d(*arys: Any) -> Any:
+    """Each array with at least one dimension."""
+    return _each(arys, lambda a: reshape(a, (1,)) if a.ndim == 0 else a)
+
+
+def atleast_2d(*arys: Any) -> Any:
+    """Each array with at least two dimensions, new ones first."""
+    return _each(arys, lambda a: reshape(a, (1,) * (2 - a.ndim) + a.shape) if a.ndim < 2 else a)
+
+
+def atleast_3d(*arys: Any) -> Any:
+    """Each array with at least three dimensions."""
+
+    def three(a: Any) -> Any:
+        return reshape(a, {0: (1, 1, 1), 1: (1, *a.shape, 1)}.get(a.ndim, (*a.shape, 1)))
+
+    return _each(arys, lambda a: a if a.ndim >= 3 else three(a))
+
+
+def _each(arrays: tuple[Any, ...], f: Any) -> Any:
+    results = tuple(f(array(a)) for a in arrays)
+    return results[0] if len(results) == 1 else results
+
+
+def broadcast_to(array_: Any, /, shape: Any) -> Any:
+    """The array repeated to a larger shape."""
+    x, shape = array(array_), shape_of(shape, "broadcast_to")
+    try:
+        fits = np.broadcast_shapes(x.shape, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ShapeError(f"broadcast_to: the shape {tuple(x.shape)} does not broadcast to {shape}.")
+    return bind(structure.broadcast_to, (x,), {"shape": shape})
+
+
+def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
+    """All arrays repeated to their common shape."""
+    arrays = [array(a) for a in args]
+    common = np.broadcast_shapes(*(a.shape for a in arrays))
+    return tuple(broadcast_to(a, common) for a in arrays)
+
+
+# ---- joining and splitting
+
+
+def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+    """The arrays one after another along an existing axis (all flattened, if None)."""
+    parts = [array(a) for a in arrays]
+    if not parts:
+        raise ShapeError("concatenate needs at least one array.")
+    if axis is None:
+        parts, axis = [ravel(p) for p in parts], 0
+    ranks = {p.ndim for p in parts}
+    if len(ranks) > 1 or 0 in ranks:
+        listed = ", ".join(str(tuple(p.shape)) for p in parts)
+        raise ShapeError(
+            f"concatenate: the shapes {listed} need one and the same positive "
+            "number of dimensions; np.stack joins along a new axis."
+        )
+    return bind(structure.concatenate, parts, {"axis": axis_of(axis, ranks.pop(), "concatenate")})
+
+
+concat = concatenate
+
+
+def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+    """The arrays one after another along a new axis."""
+    parts = [array(a) for a in arrays]
+    shapes = {tuple(p.shape) for p in parts}
+    if len(shapes) != 1:
+        raise ShapeError(f"stack needs arrays of one shape, not {sorted(shapes)}.")
+    axis = axis_of(axis, parts[0].ndim + 1, "stack")
+    return concatenate([expand_dims(p, axis) for p in parts], axis)
+
+
+def unstack(x: Any, /, axis: int = 0) -> tuple[Any, ...]:
+    """The slices of x along an axis, without that axis."""
+    x = moveaxis(x, axis, 0)
+    return tuple(getitem(x, i) for i in range(x.shape[0]))
+
+
+def vstack(tup: Sequence[Any]) -> Any:
+    """The arrays one after another as rows."""
+    return concatenate([atleast_2d(a) for a in tup], 0)
+
+
+def hstack(tup: Sequence[Any]) -> Any:
+    """The arrays one after another along the second axis (the only one, if 1-d)."""
+    parts = [atleast_1d(a) for a in tup]
+    return concatenate(parts, 0 if parts[0].ndim == 1 else 1)
+
+
+def dstack(tup: Sequence[Any]) -> Any:
+    """The arrays one after another along the third axis."""
+    return concatenate([atleast_3d(a) for a in tup], 2)
+
+
+def column_stack(tup: Sequence[Any]) -> Any:
+    """1-d arrays as the columns of a matrix."""
+    parts = [array(a) for a in tup]
+    return concatenate([reshape(p, (-1, 1)) if p.ndim < 2 else p for p in parts], 1)
+
+
+def _pieces(ary: Any, points: Sequence[int], axis: int) -> list[Any]:
+    edges = [0, *points, ary.shape[axis]]
+    lead = (slice(None),) * axis
+    return [getitem(ary, (*lead, slice(lo, hi))) for lo, hi in zip(edges, edges[1:])]
+
+
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """The array in parts along an axis: so many, of nearly equal length, or at given points."""
+    ary = array(ary)
+    axis = axis_of(axis, ary.ndim, "array_split")
+    try:
+        count = operator.index(indices_or_sections)
+    except TypeError:
+        return _pieces(ary, [operator.index(i) for i in indices_or_sections], axis)
+    if count <= 0:
+        raise ShapeError(f"array_split: the number of parts must be positive, not {count}.")
+    each, extra = divmod(ary.shape[axis], count)
+    lengths = [each + 1] * extra + [each] * (count - extra)
+    return _pieces(ary, list(np.cumsum(lengths[:-1], dtype=int)) if count > 1 else [], axis)
+
+
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Like `array_split`, but a number of parts must divide the length."""
+    ary = array(ary)
+    n = ary.shape[axis_of(axis, ary.ndim, "split")]
+    if not isinstance(indices_or_sections, (list, tuple, np.ndarray)) and n % indices_or_sections:
+        raise ShapeError(
+            f"split: {n} elements do not divide into {indices_or_sections} equal "
+            "parts; np.array_split makes nearly equal ones."
+        )
+    return array_split(ary, indices_or_sections, axis)
+
+
+def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """`split` along the first axis."""
+    return split(ary, indices_or_sections, 0)
+
+
+def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """`split` along the second axis (the only one, if 1-d)."""
+    return split(ary, indices_or_sections, 0 if ndim(ary) == 1 else 1)
+
+
+def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """`split` along the third axis."""
+    return split(ary, indices_or_sections, 2)
+
+
+# ---- repeating and rearranging
+
+
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each element (or slice along an axis) repeated."""
+    a = array(a)
+    if axis is None:
+        a, axis = ravel(a), 0
+    axis = axis_of(axis, a.ndim, "repeat")
+    return take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis)
+
+
+def tile(A: Any, reps: Any) -> Any:
+    """The whole array repeated along each axis."""
+    a, reps = array(A), shape_of(reps, "tile")
+    rank = max(a.ndim, len(reps))
+    reps = (1,) * (rank - len(reps)) + reps
+    sizes = (1,) * (rank - a.ndim) + tuple(a.shape)
+    paired = reshape(a, tuple(n for s in sizes for n in (1, s)))
+    spread = broadcast_to(paired, tuple(n for r, s in zip(reps, sizes) for n in (r, s)))
+    return reshape(spread, tuple(r * s for r, s in zip(reps, sizes)))
+
+
+def flip(m: Any, axis: Any = None) -> Any:
+    """The elements in reversed order along the given axes (all by default)."""
+    m = array(m)
+    axes = axes_of(axis, m.ndim, "flip")
+    back = slice(None, None, -1)
+    return getitem(m, tuple(back if i in axes else slice(None) for i in range(m.ndim)))
+
+
+def flipud(m: Any) -> Any:
+    """`flip` along the first axis."""
+    return flip(m, 0)
+
+
+def fliplr(m: Any) -> Any:
+    """`flip` along the second axis."""
+    return flip(m, 1)
+
+
+def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+    """k quarter turns from the first of two axes towards the second."""
+    a, b = axes
+    k %= 4
+    if k == 0:
+        return array(m)
+    if k == 2:
+        return flip(m, axes)
+    return swapaxes(flip(m, b), a, b) if k == 1 else flip(swapaxes(m, a, b), b)
+
+
+def roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    """The elements moved along, those at the end back to the start."""
+    a = array(a)
+    if axis is None:
+        return reshape(roll(ravel(a), shift, 0), a.shape)
+    pairs = np.broadcast(shift, axis)
+    for s, ax in pairs:
+        ax = axis_of(ax, a.ndim, "roll")
+        if a.shape[ax] and s % a.shape[ax]:
+            cut = a.shape[ax] - int(s) % a.shape[ax]
+            a = concatenate(_pieces(a, [cut], ax)[::-1], ax)
+    return a
+
+
+def pad(array_: Any, /, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
+    """The array with a border: constant, edge, reflect, symmetric or wrap."""
+    x = array(array_)
+    if isinstance(pad_width, dict):
+        pad_width = [pad_width.get(i, pad_width.get(i - x.ndim, 0)) for i in range(x.ndim)]
+        pad_width = [(w, w) if np.ndim(w) == 0 else w for w in pad_width]
+    given = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))
+    widths = tuple((int(lo), int(hi)) for lo, hi in given)
+    if mode == "constant":
+        out = bind(structure.pad, (x,), {"widths": widths})
+        if isinstance(constant_values, (int, float)) and constant_values == 0:
+            return out
+        border = np.pad(
+            np.broadcast_to(np.zeros((), x.dtype), x.shape), widths, constant_values=constant_values
+        )
+        return bind(elementwise.add, (out, border))
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+        raise ShapeError(
+            f"pad: the mode {mode!r} has no derivative rule; there are 'constant', "
+            "'edge', 'reflect', 'symmetric' and 'wrap'."
+        )
+    for axis, width in enumerate(widths):
+        if width != (0, 0):
+            x = take(x, np.pad(np.arange(x.shape[axis]), width, mode=mode), axis)  # type: ignore[call-overload]
+    return x
+
+
+# ---- diagonals and triangles
+
+
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The diagonal of two axes, as a new last axis."""
+    a = moveaxis(a, (axis1, axis2), (-2, -1))
+    rows, columns = a.shape[-2:]
+    start = (max(-offset, 0), max(offset, 0))
+    k = np.arange(max(0, min(rows - start[0], columns - start[1])))
+    return getitem(a, (Ellipsis, k + start[0], k + start[1]))
+
+
+def diag(v: Any, k: int = 0) -> Any:
+    """The diagonal of a matrix, or the matrix with a given diagonal."""
+    v = array(v)
+    if v.ndim == 2:
+        return diagonal(v, k)
+    if v.ndim != 1:
+        raise ShapeError(f"diag takes 1 or 2 dimensions, not the shape {tuple(v.shape)}.")
+    n, i = v.shape[0] + abs(k), np.arange(v.shape[0])
+    return bind(structure.scatter_add, (v, i + max(-k, 0), i + max(k, 0)), {"shape": (n, n)})
+
+
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The sum over the diagonal of two axes."""
+    d = diagonal(a, offset, axis1, axis2)
+    return bind(structure.sum, (d,), {"axis": (d.ndim - 1,)})
+
+
+def tril(m: Any, k: int = 0) -> Any:
+    """The lower triangle of the last two axes, zeros above the k-th diagonal."""
+    return _masked(m, lambda rows, columns: np.tri(rows, columns, k, dtype=bool))
+
+
+def triu(m: Any, k: int = 0) -> Any:
+    """The upper triangle of the last two axes, zeros below the k-th diagonal."""
+    return _masked(m, lambda rows, columns: ~np.tri(rows, columns, k - 1, dtype=bool))
+
+
+def _masked(m: Any, mask: Any) -> Any:
+    m = array(m)
+    return bind(elementwise.where, (mask(*m.shape[-2:]), m, 0))
+
+
+# ---- arrays like another; constants, of the kind of their model
+
+
+def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
+    """The same values, as an array of their own."""
+    return bind(elementwise.positive, (array(a),))
+
+
+def _filled_like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:
+    a = array(a)
+    dims = tuple(a.shape) if shape is None else shape_of(shape, "full_like")
+    one = np.asarray(value).astype(a.dtype if dtype is None else dtype)
+    model = bind(structure.stop_gradient, (a,))
+    return model._filled(dims, one) if isinstance(model, Box) else np.full(dims, one)
+
+
+def zeros_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    """Zeros in the shape and dtype of a."""
+    return _filled_like(a, 0, dtype, shape)
+
+
+def ones_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    """Ones in the shape and dtype of a."""
+    return _filled_like(a, 1, dtype, shape)
+
+
+def full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    """A given value in the shape and dtype of a; a tensor as the value keeps its derivative."""
+    value = number_or_array(fill_value)
+    if isinstance(value, (bool, int, float, complex, np.ndarray, np.generic)):
+        return _filled_like(a, value, dtype, shape)
+    a = array(a)
+    return broadcast_to(value, a.shape if shape is None else shape)

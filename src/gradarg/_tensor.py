@@ -1,0 +1,611 @@
+"""L2: `Tensor`, the array that remembers how it was computed.
+
+Each operator and method is one line: the work is done by the functions of `_namespace`, which
+NumPy's own functions reach too, through the two protocols below.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import numpy as np
+
+from ._core.errors import (
+    ConcreteValueError,
+    DerivativeError,
+    FreedGraphError,
+    ImmutableError,
+    ShapeError,
+)
+from ._core.tape import EAGER, Leaf, Port, backward, match
+from ._core.trace import Box, ShapeDtype, Trace, bind, box
+from ._namespace import contraction, elementwise, indexing, linalg, manipulation, reductions
+from ._ops import contract, structure
+from ._ops import elementwise as ops
+
+_MODULES = (elementwise, reductions, indexing, manipulation, contraction)
+_CONST = ops.CONSTANT
+_ACCUMULATE = threading.Lock()
+
+
+class Tensor(Box):
+    """An array of numbers that remembers how it was computed.
+
+    `value` is anything NumPy makes an array of; it is copied, for a tensor never changes under
+    the graph. With `requires_grad`, operations on the tensor are recorded, and `y.backward()`
+    leaves dy/dx in `x.grad`.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = np.sum(x * x)
+    >>> y.backward()
+    >>> x.grad
+    Tensor([2., 4.])
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+
+    def __init__(self, value: Any, requires_grad: bool = False, *, dtype: Any = None) -> None:
+        if isinstance(value, Tensor):
+            value = value._concrete("Tensor(t)", "ga.stop_gradient(t)")
+        data = np.array(value, dtype=dtype, order="K", subok=False)
+        if data.dtype.kind not in "biufc":
+            raise DerivativeError(f"A Tensor holds numbers, not {value!r:.60} ({data.dtype}).")
+        data.flags.writeable = False
+        self._data = data if data.ndim else data[()]
+        self._trace, self._node = EAGER, None
+        if requires_grad:
+            self.requires_grad = True
+
+    # ---- what it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return cast("tuple[int, ...]", self._data.shape[self._trace.hidden :])
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._data.shape) - self._trace.hidden
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
+        return cast("np.dtype[Any]", self._data.dtype)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that the elements take."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of one element."""
+        return self.dtype.itemsize
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("A tensor without axes (shape ()) has no len().")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("A tensor without axes (shape ()) cannot be iterated over.")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __repr__(self) -> str:
+        if self._trace is not EAGER:
+            return f"Tensor({_inside(self._data)}, in {self._trace})"
+        shown = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
+        words = [shown]
+        if self.dtype not in (np.dtype(float), np.dtype(bool), np.dtype(int), np.dtype(complex)):
+            words.append(f"dtype={self.dtype}")
+        node = self._node.node if isinstance(self._node, Port) else self._node
+        if isinstance(node, Leaf):
+            words.append("requires_grad=True")
+        elif node is not None:
+            words.append(f"from={node.primitive.name}")
+        return f"{type(self).__name__}({', '.join(words)})"
+
+    def __format__(self, spec: str) -> str:
+        """The value formatted, as for a log: f'{loss:.3f}'."""
+        value = _peek(self)
+        return repr(self) if value is None or not spec else format(value, spec)
+
+    # ---- leaving the graph, by name
+
+    @property
+    def value(self) -> np.ndarray[Any, Any]:
+        """The value as a read-only array. Assigning a new one replaces it (a step of training).
+
+        >>> w = Tensor([1.0, 2.0], requires_grad=True)
+        >>> w.value = w.value - 0.5
+        >>> w
+        Tensor([0.5, 1.5], requires_grad=True)
+        """
+        self._only_eager("t.value", "ga.stop_gradient(t)")
+        array = np.asarray(self._data).view()
+        array.flags.writeable = False
+        return array
+
+    @value.setter
+    def value(self, new: Any) -> None:
+        self._only_eager("t.value = ...", "a new name")
+        if not (self._node is None or isinstance(self._node, Leaf)):
+            raise ImmutableError(
+                "Only a tensor you made can be given a new value; this one was "
+                f"computed, by {self!r:.80}. Give the result a new name."
+            )
+        fresh = Tensor(new, dtype=self.dtype)
+        if fresh.shape != self.shape:
+            raise ShapeError(
+                f"t.value = ...: a tensor of shape {self.shape} cannot take a value "
+                f"of shape {fresh.shape}."
+            )
+        self._data = fresh._data
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The value as a read-only array, as `value`."""
+        return self.value
+
+    def item(self) -> Any:
+        """The one element as a Python number, for logging."""
+        self._only_eager("t.item()", "ga.stop_gradient(t), and return it with has_aux=True")
+        return np.asarray(self._data).item()
+
+    def tolist(self) -> Any:
+        """The value as nested lists of Python numbers."""
+        return np.asarray(self._concrete("t.tolist()", "t.detach().tolist()")).tolist()
+
+    def detach(self) -> Tensor:
+        """The same value, as a constant."""
+        return cast("Tensor", bind(structure.stop_gradient, (self,)))
+
+    def _only_eager(self, call: str, fix: str) -> None:
+        if self._trace is not EAGER:
+            raise ConcreteValueError(
+                f"{call} would take the value out of {self._trace}, and its derivative or its "
+                f"place there would be lost. Use {fix}."
+            )
+
+    def _concrete(self, call: str, fix: str) -> Any:
+        """The value, where no derivative is lost by leaving."""
+        self._only_eager(call, fix)
+        if self._node is not None:
+            raise ConcreteValueError(
+                f"{call} would lose the derivative of {self!r:.100}. Use {fix} to leave the graph "
+                "on purpose."
+            )
+        return self._data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        data = np.asarray(
+            self._concrete(
+                "NumPy's conversion to an array", "t.detach(), or ga.asarray in place of np.asarray"
+            )
+        )
+        if dtype is not None and dtype != data.dtype:
+            return data.astype(dtype)
+        if copy:
+            return data.copy()
+        view = data.view()
+        view.flags.writeable = False
+        return view
+
+    def __float__(self) -> float:
+        return float(
+            self._concrete(
+                "float(t) (or a function of math)",
+                "t.item(), or NumPy's function in place of math's",
+            )
+        )
+
+    def __int__(self) -> int:
+        return int(self._concrete("int(t)", "t.item()"))
+
+    def __complex__(self) -> complex:
+        return complex(self._concrete("complex(t)", "t.item()"))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.shape:
+            raise TypeError(f"Only an integer tensor of shape () can be an index, not {self!r:.80}")
+        return int(self._concrete("An index", "t.item()"))
+
+    def __bool__(self) -> bool:
+        value = _peek(self)
+        if value is None:
+            raise ConcreteValueError(
+                f"The truth of a value was asked for (by if, while, and, or, not) inside "
+                f"{_unknown(self)}, where it is not known: {self!r:.100}. Write ga.where(c, x, y), "
+                "or decide by something that does not depend on the inputs."
+            )
+        return bool(value)
+
+    def __reduce__(self) -> Any:
+        if not isinstance(self._node, Leaf):
+            self._concrete("Pickling or copying a computed tensor", "t.detach()")
+        self._only_eager("Pickling or copying", "t.detach()")
+        return _rebuild, (type(self), np.asarray(self._data), self._node is not None)
+
+    # ---- derivatives
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded."""
+        return self._trace is not EAGER or self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self._only_eager("t.requires_grad = ...", "argnums of the transform")
+        if not self.is_leaf:
+            raise ImmutableError(
+                "requires_grad can be set on a tensor you made, not on a computed "
+                "one. Use t.detach()."
+            )
+        if wanted and self.dtype.kind not in "fc":
+            raise DerivativeError(
+                f"A tensor of {self.dtype} carries no derivative: integers and bools do not vary "
+                "smoothly. Give it floats: ga.Tensor(value, dtype=float, requires_grad=True)."
+            )
+        if wanted != (self._node is not None):
+            self._node = Leaf(self._data) if wanted else None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the tensor was made by hand, not computed from one that requires grad."""
+        return self._trace is EAGER and (self._node is None or isinstance(self._node, Leaf))
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The derivative that backward passes have added up here; None before the first."""
+        return self._node.grad if isinstance(self._node, Leaf) else None
+
+    @grad.setter
+    def grad(self, new: Tensor | None) -> None:
+        if not isinstance(self._node, Leaf):
+            raise DerivativeError("Only a tensor made with requires_grad=True has a grad.")
+        if new is not None:
+            new = new if isinstance(new, Tensor) else Tensor(new, dtype=self.dtype)
+            if new.shape != self.shape:
+                raise ShapeError(f"t.grad: shape {new.shape} for a tensor of shape {self.shape}.")
+        self._node.grad = new
+
+    def backward(
+        self, grad: Any = None, create_graph: bool = False, retain_graph: bool | None = None
+    ) -> None:
+        """Add the derivative of this tensor to `.grad` of every leaf it was computed from.
+
+        `grad` is the cotangent (by default 1, for a single number). The graph is freed on the way
+        unless `retain_graph`; with `create_graph` the pass itself is recorded, so that the grads
+        can be differentiated again.
+        """
+        self._only_eager("t.backward()", "the transform's result: ga.grad has its own pass")
+        if self._node is None:
+            raise DerivativeError(
+                f"backward() on {self!r:.80}, which was computed from no tensor with "
+                "requires_grad=True (or under ga.no_grad()), so there is nothing to differentiate."
+            )
+        if grad is None:
+            if self.size != 1:
+                raise ShapeError(
+                    f"backward() starts at a single number, but this tensor has the "
+                    f"shape {self.shape}. Reduce it (np.sum, np.mean) or pass grad=."
+                )
+            grad = np.ones(self.shape, self.dtype)[()]
+        else:
+            grad = grad if isinstance(grad, Tensor) else Tensor(grad, dtype=self.dtype)
+            if grad.shape != self.shape:
+                raise ShapeError(
+                    f"backward(grad): grad has the shape {grad.shape}, the tensor "
+                    f"{self.shape}; they must be equal."
+                )
+            grad = match(grad if create_graph else grad._data, self)
+        complex_ = grad.dtype.kind == "c"
+        retain = create_graph if retain_graph is None else retain_graph
+        leaves = backward(
+            [(self._node, np.conjugate(grad) if complex_ else grad)],
+            retain=retain,
+            onto=EAGER if create_graph else None,
+        )
+        for leaf, g in leaves.items():
+            if leaf.dtype.kind == "c":
+                g = np.conjugate(g)
+            if not isinstance(g, Tensor):
+                g = box(g, EAGER, None)
+            with _ACCUMULATE:
+                leaf.grad = g if leaf.grad is None else leaf.grad + g
+
+    # ---- NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if any(o is not None for o in kwargs.pop("out", None) or ()):
+            raise ImmutableError(
+                f"np.{ufunc.__name__}(..., out=) or an in-place operator would write a tensor into "
+                "an array, where its derivative would be lost. Use the result: x = x + t."
+            )
+        if method == "reduce" and ufunc in REDUCTIONS:
+            return _call(ufunc, REDUCTIONS[ufunc], inputs, {"axis": 0, **kwargs})
+        if method != "__call__" or ufunc not in UFUNCS:
+            raise _no_rule(ufunc, "" if method == "__call__" else f".{method}")
+        dtype = kwargs.pop("dtype", None)
+        result = _call(ufunc, UFUNCS[ufunc], inputs, kwargs)
+        return result if dtype is None else elementwise.astype(result, dtype)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func not in FUNCTIONS:
+            raise _no_rule(func)
+        if kwargs.get("out", 0) is None:
+            kwargs = {k: v for k, v in kwargs.items() if k != "out"}
+        return _call(func, FUNCTIONS[func], args, kwargs)
+
+    def _filled(self, shape: tuple[int, ...], number: Any) -> Any:
+        """A constant beside this one: a tensor, or inside a transform an array of no size."""
+        if self._trace is EAGER:
+            return Tensor(np.full(shape, number))
+        return structure.constant_array(number, shape)
+
+    # ---- indexing
+
+    def __getitem__(self, index: Any) -> Any:
+        return indexing.getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise ImmutableError(
+            "A tensor does not change in place, for the graph may need its value: x[i] = v. "
+            "Write x = x.at[i].set(v), or build it with np.where, np.stack or np.concatenate."
+        )
+
+    @property
+    def at(self) -> indexing.AtIndexer:
+        """Functional updates: `x.at[i].set(v)` and `x.at[i].add(v)` return a changed copy."""
+        return indexing.AtIndexer(self)
+
+    # ---- operators
+
+    def __add__(self, other: Any) -> Any:
+        return bind(ops.add, (self, other))
+
+    def __radd__(self, other: Any) -> Any:
+        return bind(ops.add, (other, self))
+
+    def __sub__(self, other: Any) -> Any:
+        return bind(ops.subtract, (self, other))
+
+    def __rsub__(self, other: Any) -> Any:
+        return bind(ops.subtract, (other, self))
+
+    def __mul__(self, other: Any) -> Any:
+        return bind(ops.multiply, (self, other))
+
+    def __rmul__(self, other: Any) -> Any:
+        return bind(ops.multiply, (other, self))
+
+    def __truediv__(self, other: Any) -> Any:
+        return bind(ops.divide, (self, other))
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return bind(ops.divide, (other, self))
+
+    def __mod__(self, other: Any) -> Any:
+        return bind(ops.remainder, (self, other))
+
+    def __rmod__(self, other: Any) -> Any:
+        return bind(ops.remainder, (other, self))
+
+    def __pow__(self, other: Any) -> Any:
+        return elementwise.power(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return elementwise.power(other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return contraction.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return contraction.matmul(other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return elementwise.divmod(self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return elementwise.divmod(other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return bind(_CONST["floor_divide"], (self, other))
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return bind(_CONST["floor_divide"], (other, self))
+
+    def __and__(self, other: Any) -> Any:
+        return bind(_CONST["bitwise_and"], (self, other))
+
+    def __rand__(self, other: Any) -> Any:
+        return bind(_CONST["bitwise_and"], (other, self))
+
+    def __or__(self, other: Any) -> Any:
+        return bind(_CONST["bitwise_or"], (self, other))
+
+    def __ror__(self, other: Any) -> Any:
+        return bind(_CONST["bitwise_or"], (other, self))
+
+    def __xor__(self, other: Any) -> Any:
+        return bind(_CONST["bitwise_xor"], (self, other))
+
+    def __rxor__(self, other: Any) -> Any:
+        return bind(_CONST["bitwise_xor"], (other, self))
+
+    def __lshift__(self, other: Any) -> Any:
+        return bind(_CONST["left_shift"], (self, other))
+
+    def __rlshift__(self, other: Any) -> Any:
+        return bind(_CONST["left_shift"], (other, self))
+
+    def __rshift__(self, other: Any) -> Any:
+        return bind(_CONST["right_shift"], (self, other))
+
+    def __rrshift__(self, other: Any) -> Any:
+        return bind(_CONST["right_shift"], (other, self))
+
+    def __lt__(self, other: Any) -> Any:
+        return bind(_CONST["less"], (self, other))
+
+    def __le__(self, other: Any) -> Any:
+        return bind(_CONST["less_equal"], (self, other))
+
+    def __gt__(self, other: Any) -> Any:
+        return bind(_CONST["greater"], (self, other))
+
+    def __ge__(self, other: Any) -> Any:
+        return bind(_CONST["greater_equal"], (self, other))
+
+    def __eq__(self, other: object) -> Any:
+        return False if other is None else bind(_CONST["equal"], (self, other))
+
+    def __ne__(self, other: object) -> Any:
+        return True if other is None else bind(_CONST["not_equal"], (self, other))
+
+    __hash__ = object.__hash__
+
+    def __neg__(self) -> Any:
+        return bind(ops.negative, (self,))
+
+    def __pos__(self) -> Any:
+        return bind(ops.positive, (self,))
+
+    def __abs__(self) -> Any:
+        return bind(ops.absolute, (self,))
+
+    def __invert__(self) -> Any:
+        return bind(_CONST["invert"], (self,))
+
+    # ---- methods, as an array has them
+
+    @property
+    def T(self) -> Any:
+        """The axes in reversed order."""
+        return manipulation.transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged."""
+        return manipulation.matrix_transpose(self)
+
+    @property
+    def real(self) -> Any:
+        """The real part."""
+        return elementwise.real(self)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return elementwise.imag(self)
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        """The same elements in another shape, given as one tuple or as integers."""
+        return manipulation.reshape(self, _spread(shape), order)
+
+    def transpose(self, *axes: Any) -> Any:
+        """The axes in another order, given as one tuple or as integers; reversed by default."""
+        return manipulation.transpose(self, None if axes in ((), (None,)) else _spread(axes))
+
+    def clip(self, min: Any = None, max: Any = None) -> Any:
+        """NumPy's `clip`, as a method."""
+        return elementwise.clip(self, min, max)
+
+    def flatten(self, order: str = "C") -> Any:
+        """All elements in one dimension."""
+        return manipulation.ravel(self, order)
+
+
+def _spread(numbers: tuple[Any, ...]) -> Any:
+    """(2, 3) from either of t.reshape(2, 3) and t.reshape((2, 3))."""
+    return numbers[0] if len(numbers) == 1 and not isinstance(numbers[0], int) else numbers
+
+
+Box.kind = Tensor
+
+# the other methods are the functions of the same name, with the tensor as first argument
+_METHODS = (
+    "all any argmax argmin argsort astype conj conjugate copy cumprod cumsum diagonal dot max mean "
+    "min prod ravel repeat round squeeze std sum swapaxes take trace var"
+)
+for _name in _METHODS.split():
+    setattr(Tensor, _name, next(vars(m)[_name] for m in _MODULES if _name in m.__all__))
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+for _module in _MODULES:
+    for _name in _module.__all__:
+        if callable(getattr(np, _name, None)):
+            FUNCTIONS[getattr(np, _name)] = vars(_module)[_name]
+FUNCTIONS |= {getattr(np.linalg, n): getattr(linalg, n) for n in linalg.__all__}
+UFUNCS = {f: g for f, g in FUNCTIONS.items() if isinstance(f, np.ufunc)}
+REDUCTIONS: dict[Any, Callable[..., Any]] = {
+    np.add: reductions.sum,
+    np.multiply: reductions.prod,
+    np.maximum: reductions.max,
+    np.minimum: reductions.min,
+    np.logical_and: reductions.all,
+    np.logical_or: reductions.any,
+}
+
+
+def _call(func: Any, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """NumPy's call carried over, unless it asks for something that ours does not take."""
+    if kwargs:
+        code = function.__code__
+        known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        for name in kwargs:
+            if name not in known:
+                raise _no_rule(func, f" with {name}=")
+    return function(*args, **kwargs)
+
+
+def _no_rule(func: Any, how: str = "") -> DerivativeError:
+    module = (getattr(func, "__module__", None) or "numpy").replace("numpy", "np")
+    call = f"{module}.{func.__name__}{how}"
+    return DerivativeError(
+        f"{call} has no derivative rule in gradarg, so a tensor cannot pass through it. Write it "
+        "with functions that have one, give it one with ga.custom_vjp, or, where no derivative is "
+        "wanted, call it on t.detach().value."
+    )
+
+
+def _peek(t: Any) -> Any:
+    """The number behind a box, if one is known already; None if not."""
+    while isinstance(t, Box):
+        if t._trace.hidden or isinstance(t._data, ShapeDtype):
+            return None
+        t = t._data
+    return t
+
+
+def _unknown(t: Any) -> Trace:
+    """The trace for which a value is not known."""
+    while isinstance(t._data, Box) and not t._trace.hidden:
+        t = t._data
+    trace: Trace = t._trace
+    return trace
+
+
+def _inside(data: Any) -> str:
+    """What a box holds, on one line."""
+    return (
+        repr(data)
+        if isinstance(data, (Box, ShapeDtype))
+        else (np.array2string(np.asarray(data), separator=", ", threshold=20).replace("\n", ""))
+    )
+
+
+def _rebuild(cls: type[Tensor], value: Any, requires_grad: bool) -> Tensor:
+    return cls(value, requires_grad=requires_grad)

@@ -1,0 +1,1 @@
+"""L3: the transforms. Functions in, functions out; nested in any order."""

@@ -1,0 +1,170 @@
+"""What every transform does with arguments and results: trees to leaves, checked, and back."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._core import tree
+from .._core.errors import DerivativeError, ShapeError, TreeError
+from .._core.trace import Box, ShapeDtype, Trace, describe
+
+ArgNums = int | Sequence[int]
+
+
+def floating(leaf: Any, where: str) -> Any:
+    """A leaf that can carry a derivative: a box, an array or a NumPy number of floats."""
+    if isinstance(leaf, (float, complex)) and not isinstance(leaf, np.generic):
+        return np.float64(leaf) if isinstance(leaf, float) else np.complex128(leaf)
+    value = numeric(leaf, where)
+    if value.dtype.kind not in "fc":
+        raise DerivativeError(
+            f"{where}: {leaf!r:.60} is of {value.dtype}, and integers and bools carry no "
+            "derivative. Pass floats (2.0, x.astype(float)), or leave it out of argnums."
+        )
+    return value
+
+
+def numeric(leaf: Any, where: str) -> Any:
+    """A leaf that is an array of numbers."""
+    if isinstance(leaf, (Box, ShapeDtype)) or type(leaf) is np.ndarray:
+        value = leaf
+    elif isinstance(leaf, (bool, int, float, complex, np.generic)):
+        value = np.asarray(leaf)[()]
+    elif isinstance(leaf, np.ndarray) and not isinstance(leaf, np.ma.MaskedArray):
+        value = np.asarray(leaf)
+    else:
+        raise DerivativeError(
+            f"{where}: {leaf!r:.60} of type {type(leaf).__name__} is neither a number nor an array "
+            "nor a container that gradarg knows (ga.tree.register makes a class one)."
+        )
+    if value.dtype.kind not in "biufc":
+        raise DerivativeError(f"{where}: arrays of dtype {value.dtype} carry no derivative.")
+    return value
+
+
+class Arguments:
+    """The arguments of one call, of which some are taken apart into leaves."""
+
+    def __init__(
+        self, transform: str, function: Any, args: Sequence[Any], argnums: ArgNums | None = None
+    ) -> None:
+        self.where = f"ga.{transform}({describe(function)})"
+        self.args = list(args)
+        self.single = isinstance(argnums, (int, np.integer))
+        self.nums = self._checked(range(len(args)) if argnums is None else argnums)
+        chosen = tuple(args[i] for i in self.nums)
+        self.leaves, self.structure = tree.flatten(chosen)
+
+    def _checked(self, argnums: Any) -> tuple[int, ...]:
+        nums = (argnums,) if self.single else tuple(argnums)
+        for i in nums:
+            if not -len(self.args) <= i < len(self.args):
+                raise TypeError(
+                    f"{self.where}: argnums={argnums} asks for argument {i}, but the "
+                    f"call has {len(self.args)} positional arguments."
+                )
+        return tuple(i % len(self.args) for i in nums)
+
+    def floats(self) -> list[Any]:
+        """The leaves, each able to carry a derivative."""
+        return [floating(leaf, self.where) for leaf in self.leaves]
+
+    def filled(self, leaves: Sequence[Any]) -> list[Any]:
+        """All arguments, with new leaves in the chosen ones."""
+        args = list(self.args)
+        for i, arg in zip(self.nums, self.structure.unflatten(leaves)):
+            args[i] = arg
+        return args
+
+    def result(self, leaves: Sequence[Any]) -> Any:
+        """New leaves in the form of the chosen arguments: alone if argnums was one integer."""
+        chosen = self.structure.unflatten(leaves)
+        return chosen[0] if self.single else chosen
+
+
+def split_aux(out: Any, has_aux: bool, where: str) -> tuple[Any, Any]:
+    """The output and what comes with it, which is not differentiated."""
+    if not has_aux:
+        return out, None
+    if not (isinstance(out, tuple) and len(out) == 2):
+        raise TypeError(
+            f"{where}: has_aux=True expects the function to return a pair (out, aux), "
+            f"not {type(out).__name__}."
+        )
+    return out
+
+
+def lowered(trace: Trace, value: Any) -> Any:
+    """A tree with this trace's boxes taken off."""
+    return tree.map(lambda x: x._data if trace.owns(x) else x, value)
+
+
+def same_leaves(
+    structure: Any, given: Any, values: Sequence[Any], where: str, what: str
+) -> list[Any]:
+    """Tangents or cotangents: the leaves of `given`, in the structure, shapes and dtypes of values."""
+    leaves = tree.leaves_like(structure, given, f"{where}: the {what}")
+    checked = []
+    for leaf, value in zip(leaves, values):
+        leaf = numeric(leaf, where)
+        if tuple(leaf.shape) != tuple(value.shape):
+            raise ShapeError(
+                f"{where}: the {what} has the shape {tuple(leaf.shape)} for a value "
+                f"of shape {tuple(value.shape)}; they must be equal."
+            )
+        if leaf.dtype != value.dtype:
+            leaf = leaf.real if value.dtype.kind != "c" and leaf.dtype.kind == "c" else leaf
+            leaf = leaf.astype(value.dtype)
+        checked.append(leaf)
+    return checked
+
+
+def owned(results: Sequence[Any], given: Sequence[Any] = ()) -> list[Any]:
+    """Results that are the caller's own: writable arrays that share no memory with others."""
+    seen = {id(g) for g in given}
+    fresh = []
+    for r in results:
+        if type(r) is np.ndarray:
+            if r.base is not None or not r.flags.writeable or id(r) in seen:
+                r = r.copy()
+            seen.add(id(r))
+        fresh.append(r)
+    return fresh
+
+
+def zero(value: Any) -> Any:
+    """The zero derivative of a value, of its kind."""
+    out = np.zeros_like(value)
+    return out if type(value) is np.ndarray or isinstance(out, Box) else out[()]
+
+
+def like(function: Callable[..., Any], transform: str, note: str) -> Callable[..., Any]:
+    """A decorator that gives a transformed function the name and signature of its original."""
+    name = getattr(function, "__name__", type(function).__name__)
+
+    def dress(wrapped: Callable[..., Any]) -> Callable[..., Any]:
+        wrapped.__name__ = wrapped.__qualname__ = f"{transform}({name})"
+        wrapped.__doc__ = f"{note} `{name}`.\n\n{inspect.getdoc(function) or ''}".rstrip()
+        wrapped.__wrapped__ = function  # type: ignore[attr-defined]
+        return wrapped
+
+    return dress
+
+
+__all__ = [
+    "ArgNums",
+    "Arguments",
+    "TreeError",
+    "floating",
+    "like",
+    "lowered",
+    "numeric",
+    "owned",
+    "same_leaves",
+    "split_aux",
+    "zero",
+]
