@@ -308,6 +308,7 @@ def test_a_perfect_prediction_has_no_loss_and_no_gradient():
         (lambda x: x**0.5, 0, 0.0, inf),
         (lambda x: x**1.5, 0, 0.0, 0.0),
         (lambda x: x**-3, -2, -0.125, -3 / 16),
+        (lambda x: x**-1, 1e-200, 1e200, -inf),
         (lambda x: 0**x, 2, 0.0, 0.0),
         (lambda x: Scalar(0) ** x, 0, 1.0, 0.0),
         (relu, 0, 0.0, 0.0),

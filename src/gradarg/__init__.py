@@ -33,7 +33,7 @@ from ._namespace.contraction import (
     vdot,
     vecdot,
 )
-from ._namespace.creation import (
+from ._creation import (
     arange,
     array,
     asarray,

@@ -290,41 +290,48 @@ class Tensor(Box):
         unless `retain_graph`; with `create_graph` the pass itself is recorded, so that the grads
         can be differentiated again.
         """
-        self._only_eager("t.backward()", "the transform's result: ga.grad has its own pass")
+        if self._trace is not EAGER:
+            self._only_eager("t.backward()", "the transform's result: ga.grad has its own pass")
         if self._node is None:
             raise DerivativeError(
                 f"backward() on {self!r:.80}, which was computed from no tensor with "
                 "requires_grad=True (or under ga.no_grad()), so there is nothing to differentiate."
             )
+        g = self._first_cotangent(grad)
+        if not create_graph and isinstance(g, Tensor):
+            g = g._data
+        if g.dtype.kind == "c":
+            g = np.conjugate(g)
+        retain = create_graph if retain_graph is None else retain_graph
+        leaves = backward([(self._node, g)], retain=retain, onto=EAGER if create_graph else None)
+        for leaf, g in leaves.items():
+            if g.dtype.kind == "c":
+                g = np.conjugate(g)
+            with _ACCUMULATE:
+                old = leaf.grad
+                if old is not None:
+                    plain = old._node is None and not isinstance(g, Tensor)
+                    g = (old._data if plain else old) + g
+                leaf.grad = g if isinstance(g, Tensor) else box(g, EAGER, None)
+
+    def _first_cotangent(self, grad: Any) -> Any:
+        shape = self._data.shape
         if grad is None:
+            if shape == ():
+                return self._data.dtype.type(1)
             if self.size != 1:
                 raise ShapeError(
-                    f"backward() starts at a single number, but this tensor has the "
-                    f"shape {self.shape}. Reduce it (np.sum, np.mean) or pass grad=."
+                    f"backward() starts at a single number, but this tensor has the shape {shape}. "
+                    "Reduce it (np.sum, np.mean) or pass grad=."
                 )
-            grad = np.ones(self.shape, self.dtype)[()]
-        else:
-            grad = grad if isinstance(grad, Tensor) else Tensor(grad, dtype=self.dtype)
-            if grad.shape != self.shape:
-                raise ShapeError(
-                    f"backward(grad): grad has the shape {grad.shape}, the tensor "
-                    f"{self.shape}; they must be equal."
-                )
-            grad = match(grad if create_graph else grad._data, self)
-        complex_ = grad.dtype.kind == "c"
-        retain = create_graph if retain_graph is None else retain_graph
-        leaves = backward(
-            [(self._node, np.conjugate(grad) if complex_ else grad)],
-            retain=retain,
-            onto=EAGER if create_graph else None,
-        )
-        for leaf, g in leaves.items():
-            if leaf.dtype.kind == "c":
-                g = np.conjugate(g)
-            if not isinstance(g, Tensor):
-                g = box(g, EAGER, None)
-            with _ACCUMULATE:
-                leaf.grad = g if leaf.grad is None else leaf.grad + g
+            return np.ones(shape, self.dtype)
+        grad = grad if isinstance(grad, Tensor) else Tensor(grad)
+        if grad.shape != shape:
+            raise ShapeError(
+                f"backward(grad): grad has the shape {grad.shape}, the tensor {shape}; "
+                "they must be equal."
+            )
+        return match(grad, self)
 
     # ---- NumPy's protocols
 

@@ -360,7 +360,7 @@ def exp(x: Scalar | float) -> Scalar | float:
     try:
         return math.exp(_number(x))
     except OverflowError:
-        message = f"exp({x}) is too large for a float: expected x <= 709.78; so rescale x"
+        message = f"exp({x}) is too large for a float: expected x <= 709.78, so rescale x"
         raise OverflowError(message) from None
 
 
@@ -574,7 +574,7 @@ def _power(x: Scalar | float, n: Scalar | float) -> Scalar | float:
         message = f"({x}) ** {n} is not a real number: expected a base >= 0 or a whole exponent"
         raise ValueError(message) from None
     except OverflowError:
-        message = f"({x}) ** {n} is too large for a float: expected a smaller power; so rescale"
+        message = f"({x}) ** {n} is too large for a float: expected a smaller base or exponent"
         raise OverflowError(message) from None
 
 
@@ -584,6 +584,8 @@ def _slope(x: Scalar | float, n: Scalar | float) -> Scalar | float:
         return 0.0
     if 0 < n < 1:
         return n * _reciprocal(_power(x, 1.0 - n))
+    if n <= 0:
+        return n * _power(x, n) / x  # as x^(n-1) may be too large where x^n is not
     return n * _power(x, n - 1.0)
 
 

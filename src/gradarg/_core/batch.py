@@ -21,7 +21,8 @@ class Batch(Trace):
         self.size = size
 
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        self.refuse_if_closed(primitive)
+        if self.closed:
+            self.refuse(primitive)
         mapped = [self.owns(a) for a in args]
         values = [self.lower(a) for a in args]
         out = primitive.batch(primitive, self.size, mapped, values, params)

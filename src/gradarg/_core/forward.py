@@ -18,7 +18,8 @@ class Forward(Trace):
     """The trace of forward mode. A value without tangent is a constant, and leaves unboxed."""
 
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        self.refuse_if_closed(primitive)
+        if self.closed:
+            self.refuse(primitive)
         tangents = [a._node if self.owns(a) else None for a in args]
         values = [self.lower(a) for a in args]
         out = bind(primitive, values, params)

@@ -40,10 +40,11 @@ class Primitive:
     batch   `batch(primitive, size, mapped, args, params)`: the result, the hidden axis first
     shape   `shape(*args, **params)`: a ShapeDtype, from ShapeDtypes and numbers
     multi   whether it returns a tuple; then `g`, `out` and tangents are tuples too
+    spreads whether the output is at least as large as every argument
     record  how a tape records it, where that is its own affair (custom_vjp)
     """
 
-    __slots__ = ("_reads", "batch", "impl", "jvp", "multi", "name", "record", "shape", "vjps")
+    __slots__ = ("_reads", "batch", "impl", "jvp", "multi", "name", "record", "shape", "spreads", "vjps")
 
     def __init__(
         self,
@@ -56,8 +57,10 @@ class Primitive:
         shape: Rule | None = None,
         multi: bool = False,
         record: Rule | None = None,
+        spreads: bool = False,
     ) -> None:
         self.name, self.impl, self.multi, self.record = name, impl, multi, record
+        self.spreads = spreads
         self.vjps, self.jvp = vjps, jvp
         self.batch: Rule = batch or loop
         self.shape: Rule = shape or partial(_no_shape, name)
@@ -123,8 +126,21 @@ def elementwise(name: str, impl: Rule, *rules: Rule | None) -> Primitive:
         return np.zeros((), out.dtype) if total is None else total
 
     return Primitive(
-        name, impl, vjps=rules, jvp=jvp, batch=aligned, shape=partial(elementwise_shape, name, impl)
+        name,
+        impl,
+        vjps=tuple(rule or _no_cotangent for rule in rules),
+        jvp=jvp,
+        batch=aligned,
+        shape=partial(elementwise_shape, name, impl),
+        spreads=True,
     )
+
+
+def _no_cotangent(_g: Any, _out: Any, *_args: Any, **_params: Any) -> None:
+    """The rule of an argument in which a function is piecewise constant."""
+
+
+_no_cotangent.reads_nothing = True  # type: ignore[attr-defined]
 
 
 def constant(

@@ -40,7 +40,8 @@ class Stage(Trace):
         return box(type, self, Var(type))
 
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        self.refuse_if_closed(primitive)
+        if self.closed:
+            self.refuse(primitive)
         types = [
             a._data if self.owns(a) else shape_dtype(a) if hasattr(a, "shape") else a for a in args
         ]

@@ -8,20 +8,31 @@ node once, after everything that used it, with no recursion and no sort.
 
 from __future__ import annotations
 
-import heapq
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import DerivativeError, FreedGraphError, MutatedArrayError
-from .trace import Box, ShapeDtype, Trace, bind, box, constant, shape_dtype, zeros
+from .trace import (
+    _NO_GRAD_BELOW,
+    Box,
+    ShapeDtype,
+    Trace,
+    bind,
+    box,
+    constant,
+    shape_dtype,
+    zeros,
+)
 
 if TYPE_CHECKING:
     from .primitive import Primitive
 
 _SEQUENCE = itertools.count()
+_new = object.__new__
 _LARGE = 4096  # elements; only arrays above this are worth forgetting
 _COPY_BYTES = 1 << 16  # a foreign array is copied up to here, and watched by sample above
 
@@ -29,14 +40,12 @@ _COPY_BYTES = 1 << 16  # a foreign array is copied up to here, and watched by sa
 class Leaf:
     """Where a derivative is wanted: the end of a backward walk."""
 
-    __slots__ = ("dtype", "grad", "seq", "shape", "watch")
-    primitive = None
+    __slots__ = ("dtype", "grad", "shape", "watch")
 
     def __init__(self, value: Any) -> None:
-        self.seq = next(_SEQUENCE)
         self.shape, self.dtype = value.shape, value.dtype
         self.grad: Any = None
-        self.watch: list[Watch] = []
+        self.watch: list[Watch] | None = None
 
 
 class Node:
@@ -121,51 +130,67 @@ def foreign(array: Any, user: str, watch: list[Watch]) -> Any:
     return array
 
 
+def _check(watches: Sequence[Watch]) -> None:
+    for watch in watches:
+        watch.check()
+
+
 class Tape(Trace):
     """The trace of reverse mode: its mark is the node that made the value."""
 
     def leaf(self, value: Any) -> Box:
         """A box for an input of the transform, at which the walk will end."""
-        node = Leaf(value)
-        return box(foreign(value, str(self), node.watch), self, node)
+        node, watch = Leaf(value), list[Watch]()
+        value = foreign(value, str(self), watch)
+        node.watch = watch or None
+        return box(value, self, node)
 
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        values, parents = [], []
-        tracked = large = False
-        strange: list[int] = []
+        # every small operation passes here: the common case first, and nothing called in vain
+        values: list[Any] = []
+        parents: list[Any] = []
+        tracked = False
+        strange: list[int] | None = None  # positions of arrays that user code may still change
         for a in args:
             if isinstance(a, Box):
                 if a._trace is self:
                     node = a._node
+                    values.append(a._data)
                     parents.append(node)
                     if node is not None:
                         tracked = True
-                    a = a._data
-                else:
-                    parents.append(None)
-            else:
-                parents.append(None)
-                kind = a.__class__
-                if kind is not float and kind is not int:
-                    a = constant(a, primitive.name)
-                    strange.append(len(values))
+                    continue
+            elif a.__class__ is not float and a.__class__ is not int:
+                a = constant(a, primitive.name)
+                if strange is None:
+                    strange = []
+                strange.append(len(values))
             values.append(a)
-            if a.__class__ is np.ndarray and a.size > _LARGE:
-                large = True
+            parents.append(None)
+        level = self.level
         if self.closed:
-            self.refuse_if_closed(primitive)
-        if not tracked or primitive.vjps is None or not self.recording:
-            out = (
-                bind(primitive, values, params) if self.level else primitive.impl(*values, **params)
-            )
-            return out if self.level else _plain(out, self)
+            self.refuse(primitive)
+        if not tracked or primitive.vjps is None or level < _NO_GRAD_BELOW.get():
+            return self._untracked(primitive, values, params)
         if primitive.record is not None:
             return primitive.record(self, values, parents, params)
-        out = bind(primitive, values, params) if self.level else primitive.impl(*values, **params)
+        out = bind(primitive, values, params) if level else primitive.impl(*values, **params)
         node = Node(primitive, values, parents, out, params)
-        if strange or large or out.__class__ is np.ndarray and out.size > _LARGE:
-            _forget_and_guard(node, strange)
-        return boxed_outputs(self, node, out) if primitive.multi else box(out, self, node)
+        if primitive.multi:
+            _forget_and_guard(node, strange or ())
+            return boxed_outputs(self, node, out)
+        if strange is not None or out.size > _LARGE or not primitive.spreads and _any_large(values):
+            _forget_and_guard(node, strange or ())
+        new = _new(Box.kind)
+        new._data, new._trace, new._node = out, self, node
+        return new
+
+    def _untracked(self, primitive: Primitive, values: Sequence[Any], params: Any) -> Any:
+        """Results without derivative: plain values, on the eager tape in boxes without a node."""
+        out = bind(primitive, values, params)
+        if self.level:
+            return out
+        return tuple(box(o, self, None) for o in out) if primitive.multi else box(out, self, None)
 
 
 def boxed_outputs(tape: Tape, node: Node, outs: Sequence[Any]) -> tuple[Any, ...]:
@@ -186,12 +211,11 @@ def boxed_outputs(tape: Tape, node: Node, outs: Sequence[Any]) -> tuple[Any, ...
     )
 
 
-def _plain(out: Any, tape: Tape) -> Any:
-    """Results without derivative on the eager tape: boxes without a node."""
-    return tuple(box(o, tape, None) for o in out) if type(out) is tuple else box(out, tape, None)
+def _any_large(values: Sequence[Any]) -> bool:
+    return any(getattr(v, "size", 0) > _LARGE for v in values)
 
 
-def _forget_and_guard(node: Node, strange: list[int]) -> None:
+def _forget_and_guard(node: Node, strange: Sequence[int]) -> None:
     """Drop large values that no rule of this node will read; guard foreign arrays that one will."""
     primitive, values = node.primitive, node.values
     read: set[int] = set()
@@ -204,20 +228,22 @@ def _forget_and_guard(node: Node, strange: list[int]) -> None:
             values[i] = foreign(values[i], primitive.name, watch)
     node.watch = watch or None
     for i, value in enumerate(values):
-        if i not in read and getattr(value, "size", 0) > _LARGE:
-            values[i] = shape_dtype(value)
+        if i not in read:
+            values[i] = _without_data(value)
     if -1 not in read:
-        if primitive.multi:
-            node.out = tuple(shape_dtype(o) for o in node.out)
-        elif getattr(node.out, "size", 0) > _LARGE:
-            node.out = shape_dtype(node.out)
+        out = node.out
+        node.out = tuple(map(_without_data, out)) if primitive.multi else _without_data(out)
+
+
+def _without_data(value: Any) -> Any:
+    return shape_dtype(value) if getattr(value, "size", 0) > _LARGE else value
 
 
 EAGER = Tape("Tensor")
 EAGER.level = 0
 
 
-def match(g: Any, like: Any, primitive: Primitive | None = None) -> Any:
+def match(g: Any, like: Any) -> Any:
     """The cotangent of a value that was broadcast or promoted: summed and cast back to it."""
     if g.shape != like.shape:
         lead = g.ndim - like.ndim
@@ -247,43 +273,43 @@ def backward(
     Nodes are freed as they are passed unless `retain`. With `onto`, the walk's own operations are
     recorded on that tape (create_graph), so that they can be differentiated again.
     """
-    pending: dict[int, list[Any]] = {}
+    pending: dict[int, list[Any]] = {}  # by falling sequence number: a node and its cotangent
     heap: list[int] = []
     leaves: dict[Leaf, Any] = {}
 
-    def arrive(parent: Any, g: Any) -> None:
-        if parent.__class__ is Port:
-            g, parent = Cotangents({parent.index: g}), parent.node
-        key = -parent.seq
-        entry = pending.get(key)
-        if entry is None:
-            pending[key] = [parent, g]
-            heapq.heappush(heap, key)
-        else:
-            entry[1] = entry[1] + g
-
-    for node, g in roots:
-        arrive(node, g)
-    del node, g
-    while heap:
-        node, g = pending.pop(heapq.heappop(heap))
-        primitive = node.primitive
-        if node.watch:
-            for watched in node.watch:
-                watched.check()
-        if primitive is None:
-            leaves[node] = g
-            continue
-        values, parents, out, params = node.values, node.parents, node.out, node.params
+    arrivals = list(roots)
+    while True:
+        for node, g in arrivals:
+            if node.__class__ is Leaf:
+                leaves[node] = leaves[node] + g if node in leaves else g
+                continue
+            if node.__class__ is Port:
+                g, node = Cotangents({node.index: g}), node.node
+            key = -node.seq
+            entry = pending.get(key)
+            if entry is None:
+                pending[key] = [node, g]
+                heappush(heap, key)
+            else:
+                entry[1] = entry[1] + g
+        arrivals.clear()
+        if not heap:
+            break
+        entry = like = c = joint = None  # let go of what the last node held, before allocating more
+        node, g = pending.pop(heappop(heap))
+        primitive, values, out, params = node.primitive, node.values, node.out, node.params
         if values is None:
             raise FreedGraphError(
                 f"The graph was freed by an earlier backward pass (met at {primitive.name}). "
                 "Call backward(retain_graph=True) the first time, or compute the loss again."
             )
+        if node.watch is not None:
+            _check(node.watch)
         if primitive.multi:
             g = g.filled(out)
         if onto is not None:
             values, out = _boxed(node, onto)
+        parents = node.parents
         if not retain:
             node.values = node.parents = node.out = None
         vjps = primitive.vjps
@@ -297,7 +323,10 @@ def backward(
             like = values[i]
             if c.shape != like.shape or c.dtype is not like.dtype:
                 c = match(c, like)
-            arrive(parent, c)
+            arrivals.append((parent, c))
+    for leaf in leaves:
+        if leaf.watch is not None:
+            _check(leaf.watch)
     return leaves
 
 

@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class Trace:
         self.function = function
         self.closed = False
 
-    def __enter__(self) -> Trace:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -84,14 +84,14 @@ class Trace:
     def recording(self) -> bool:
         return self.level >= _NO_GRAD_BELOW.get()
 
-    def refuse_if_closed(self, primitive: Primitive) -> None:
-        if self.closed:
-            raise LeakedValueError(
-                f"{primitive.name} met a value that belongs to {self}, which has ended. "
-                "The function must have put it where it outlived the call: a global, an attribute, "
-                "a list of the caller. Return it instead (has_aux=True helps), or keep "
-                "ga.stop_gradient(x) of it."
-            )
+    def refuse(self, primitive: Primitive) -> NoReturn:
+        """A value of this trace was met after the trace had ended."""
+        raise LeakedValueError(
+            f"{primitive.name} met a value that belongs to {self}, which has ended. "
+            "The function must have put it where it outlived the call: a global, an attribute, "
+            "a list of the caller. Return it instead (has_aux=True helps), or keep "
+            "ga.stop_gradient(x) of it."
+        )
 
 
 def describe(function: Any) -> str:

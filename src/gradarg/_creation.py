@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .._core.trace import Box
-from .._tensor import Tensor
-from . import arguments
-from .elementwise import astype
-from .manipulation import broadcast_to
+from ._core.trace import Box
+from ._namespace import arguments
+from ._namespace.elementwise import astype
+from ._namespace.manipulation import broadcast_to
+from ._tensor import Tensor
 
 __all__ = ["arange", "array", "asarray", "empty", "eye", "full", "linspace", "ones", "zeros"]
 
