@@ -212,7 +212,10 @@ def boxed_outputs(tape: Tape, node: Node, outs: Sequence[Any]) -> tuple[Any, ...
 
 
 def _any_large(values: Sequence[Any]) -> bool:
-    return any(getattr(v, "size", 0) > _LARGE for v in values)
+    for v in values:
+        if getattr(v, "size", 0) > _LARGE:
+            return True
+    return False
 
 
 def _forget_and_guard(node: Node, strange: Sequence[int]) -> None:
@@ -251,7 +254,7 @@ def match(g: Any, like: Any) -> Any:
             lead + i for i, n in enumerate(like.shape) if n == 1 and g.shape[lead + i] != 1
         )
         if axes:
-            g = g.sum(axis=axes)
+            g = np.add.reduce(g, axis=axes)
         g = g.reshape(like.shape)
     return cast(g, like.dtype)
 

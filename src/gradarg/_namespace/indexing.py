@@ -27,6 +27,9 @@ def getitem(x: Any, index: Any) -> Any:
     index = index if isinstance(index, tuple) else (index,)
     if all(_is_basic(i) for i in index):
         return bind(structure.getitem, (x,), {"index": tuple(map(_plain, index))})
+    if all(i.__class__ is np.ndarray and i.dtype.kind in "iu" for i in index):
+        if len(index) <= x.ndim:  # the usual case needs no plan: x[rows], x[rows, columns]
+            return bind(structure.gather, (x, *index))
     plan = _Plan(x, index)
     out = bind(structure.gather, (plan.bring(x), *plan.arrays))
     return _move_group(out, 0, plan.rank, plan.target)
