@@ -238,7 +238,7 @@ def main() -> None:
     print(f"microseconds: median of {options.rounds} processes; in brackets, gradarg's share of it")
     for row, found in figures.items():
         medians = {c: statistics.median(us) for c, us in found.items()}
-        ours = medians["gradarg"] if "gradarg" in medians else None
+        ours = medians.get("gradarg")
         cells = [
             f"{c} {us:.2f}" + (f" ({ours / us:.2f})" if ours and c != "gradarg" else "")
             for c, us in medians.items()

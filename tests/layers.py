@@ -20,8 +20,9 @@ ROOT = "gradarg"  # as a part: src/gradarg/__init__.py, the public line
 HOUSE = [
     ["_core"],
     ["_ops"],
-    ["_tensor"],
     ["_namespace"],
+    ["_tensor"],
+    ["_creation"],
     ["_transform"],
     ["_jit"],
     ["testing"],

@@ -21,6 +21,17 @@ from ._core.errors import (
     TreeError,
 )
 from ._core.trace import ShapeDtype, no_grad
+from ._creation import (
+    arange,
+    array,
+    asarray,
+    empty,
+    eye,
+    full,
+    linspace,
+    ones,
+    zeros,
+)
 from ._namespace import linalg
 from ._namespace.contraction import (
     dot,
@@ -32,17 +43,6 @@ from ._namespace.contraction import (
     tensordot,
     vdot,
     vecdot,
-)
-from ._creation import (
-    arange,
-    array,
-    asarray,
-    empty,
-    eye,
-    full,
-    linspace,
-    ones,
-    zeros,
 )
 from ._namespace.elementwise import (
     abs,
@@ -110,9 +110,9 @@ from ._namespace.elementwise import (
     less,
     less_equal,
     log,
-    log10,
     log1p,
     log2,
+    log10,
     log_sigmoid,
     logaddexp,
     logaddexp2,

@@ -56,8 +56,9 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
 
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None) -> Tensor:
     """Evenly spaced numbers from start (0, if alone) up to but without stop."""
-    first, last = (0, start) if stop is None else (start, stop)
-    return Tensor(np.arange(first, last, step, dtype))
+    bounds: Any = (0, start) if stop is None else (start, stop)
+    numbers: Any = np.arange  # its stubs know no `Any`
+    return Tensor(numbers(*bounds, step, dtype=dtype))
 
 
 def linspace(

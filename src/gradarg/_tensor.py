@@ -15,15 +15,14 @@ import numpy as np
 from ._core.errors import (
     ConcreteValueError,
     DerivativeError,
-    FreedGraphError,
     ImmutableError,
     ShapeError,
 )
 from ._core.tape import EAGER, Leaf, Port, backward, match
 from ._core.trace import Box, ShapeDtype, Trace, bind, box
 from ._namespace import contraction, elementwise, indexing, linalg, manipulation, reductions
-from ._ops import contract, structure
 from ._ops import elementwise as ops
+from ._ops import structure
 
 _MODULES = (elementwise, reductions, indexing, manipulation, contraction)
 _CONST = ops.CONSTANT
@@ -276,7 +275,7 @@ class Tensor(Box):
         if not isinstance(self._node, Leaf):
             raise DerivativeError("Only a tensor made with requires_grad=True has a grad.")
         if new is not None:
-            new = new if isinstance(new, Tensor) else Tensor(new, dtype=self.dtype)
+            new = _tensor(new)
             if new.shape != self.shape:
                 raise ShapeError(f"t.grad: shape {new.shape} for a tensor of shape {self.shape}.")
         self._node.grad = new
@@ -325,7 +324,7 @@ class Tensor(Box):
                     "Reduce it (np.sum, np.mean) or pass grad=."
                 )
             return np.ones(shape, self.dtype)
-        grad = grad if isinstance(grad, Tensor) else Tensor(grad)
+        grad = _tensor(grad)
         if grad.shape != shape:
             raise ShapeError(
                 f"backward(grad): grad has the shape {grad.shape}, the tensor {shape}; "
@@ -533,6 +532,10 @@ class Tensor(Box):
     def flatten(self, order: str = "C") -> Any:
         """All elements in one dimension."""
         return manipulation.ravel(self, order)
+
+
+def _tensor(value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else Tensor(value)
 
 
 def _spread(numbers: tuple[Any, ...]) -> Any:

@@ -48,7 +48,7 @@ def _assert_close(found: Any, expected: Any, rtol: float, atol: float, what: str
 
 def check_grads(
     f: Callable[..., Any],
-    args: Sequence[Any],
+    args: Any,
     order: int = 2,
     modes: Sequence[str] = ("forward", "reverse"),
     *,

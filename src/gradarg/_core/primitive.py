@@ -1,4 +1,4 @@
-"""Primitives: the operations with a derivative of their own, and the kinds of row that declare them.
+"""Primitives: operations with a derivative of their own, and the kinds of row that declare them.
 
 A row states a derivative once, and the rest follows:
 
@@ -44,7 +44,18 @@ class Primitive:
     record  how a tape records it, where that is its own affair (custom_vjp)
     """
 
-    __slots__ = ("_reads", "batch", "impl", "jvp", "multi", "name", "record", "shape", "spreads", "vjps")
+    __slots__ = (
+        "_reads",
+        "batch",
+        "impl",
+        "jvp",
+        "multi",
+        "name",
+        "record",
+        "shape",
+        "spreads",
+        "vjps",
+    )
 
     def __init__(
         self,

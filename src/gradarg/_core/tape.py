@@ -179,7 +179,11 @@ class Tape(Trace):
         if primitive.multi:
             _forget_and_guard(node, strange or ())
             return boxed_outputs(self, node, out)
-        if strange is not None or out.size > _LARGE or not primitive.spreads and _any_large(values):
+        if (
+            strange is not None
+            or out.size > _LARGE
+            or (not primitive.spreads and _any_large(values))
+        ):
             _forget_and_guard(node, strange or ())
         new = _new(Box.kind)
         new._data, new._trace, new._node = out, self, node
@@ -212,10 +216,7 @@ def boxed_outputs(tape: Tape, node: Node, outs: Sequence[Any]) -> tuple[Any, ...
 
 
 def _any_large(values: Sequence[Any]) -> bool:
-    for v in values:
-        if getattr(v, "size", 0) > _LARGE:
-            return True
-    return False
+    return max([getattr(v, "size", 0) for v in values]) > _LARGE
 
 
 def _forget_and_guard(node: Node, strange: Sequence[int]) -> None:

@@ -39,6 +39,10 @@ class Box:
 
     kind: ClassVar[type[Box]]  # what operations return; _tensor.py says
 
+    def _filled(self, shape: tuple[int, ...], number: Any) -> Any:
+        """A constant beside this value."""
+        raise NotImplementedError
+
 
 def box(data: Any, trace: Trace, node: Any) -> Box:
     """A new box, past the public constructor."""

@@ -27,7 +27,7 @@ def array(x: Any) -> Any:
 
 
 def holds_box(items: Sequence[Any]) -> bool:
-    return any(isinstance(i, Box) or isinstance(i, (list, tuple)) and holds_box(i) for i in items)
+    return any(isinstance(i, Box) or (isinstance(i, (list, tuple)) and holds_box(i)) for i in items)
 
 
 def number_or_array(x: Any) -> Any:

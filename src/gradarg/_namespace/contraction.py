@@ -52,7 +52,7 @@ def _shapes(x: Any, y: Any) -> str:
 
 
 def dot(a: Any, b: Any) -> Any:
-    """The sum over the last axis of a and the last but one (or only) of b; axes do not broadcast."""
+    """The sum over the last axis of a and the last but one (or only) of b, without broadcasting."""
     a, b = array(a), array(b)
     if a.ndim == 0 or b.ndim == 0:
         return bind(elementwise.multiply, (a, b))

@@ -27,9 +27,10 @@ def getitem(x: Any, index: Any) -> Any:
     index = index if isinstance(index, tuple) else (index,)
     if all(_is_basic(i) for i in index):
         return bind(structure.getitem, (x,), {"index": tuple(map(_plain, index))})
-    if all(i.__class__ is np.ndarray and i.dtype.kind in "iu" for i in index):
-        if len(index) <= x.ndim:  # the usual case needs no plan: x[rows], x[rows, columns]
-            return bind(structure.gather, (x, *index))
+    if len(index) <= x.ndim and all(
+        i.__class__ is np.ndarray and i.dtype.kind in "iu" for i in index
+    ):  # the usual case needs no plan: x[rows], x[rows, columns]
+        return bind(structure.gather, (x, *index))
     plan = _Plan(x, index)
     out = bind(structure.gather, (plan.bring(x), *plan.arrays))
     return _move_group(out, 0, plan.rank, plan.target)
@@ -79,7 +80,7 @@ def _changed(x: Any, index: Any, values: Any, *, add: bool) -> Any:
 def _is_basic(i: Any) -> bool:
     if i.__class__ is int or i.__class__ is slice or i is None or i is Ellipsis:
         return True
-    return isinstance(i, np.integer) or isinstance(i, int) and not isinstance(i, bool)
+    return isinstance(i, np.integer) or (isinstance(i, int) and not isinstance(i, bool))
 
 
 def _plain(i: Any) -> Any:
@@ -122,7 +123,7 @@ def _expand(index: tuple[Any, ...], ndim: int) -> list[Any]:
         if _is_basic(i):
             entries.append(i if i is None or i is Ellipsis or isinstance(i, slice) else int(i))
             continue
-        i = i if isinstance(i, Box) else np.asarray(i)
+        i = array(i)
         if i.dtype == bool:
             entries.extend(np.nonzero(_concrete(i)))
         elif i.dtype.kind in "iu" or i.size == 0:
@@ -140,9 +141,8 @@ def _expand(index: tuple[Any, ...], ndim: int) -> list[Any]:
 def _concrete(mask: Any) -> Any:
     """The values of a boolean mask, which must be known: they decide the result's shape."""
     while isinstance(mask, Box):
-        if (
-            mask._trace.hidden
-            or not hasattr(mask._data, "__array_interface__")
+        if mask._trace.hidden or (
+            not hasattr(mask._data, "__array_interface__")
             and (not isinstance(mask._data, (Box, np.generic)))
         ):
             raise ConcreteValueError(

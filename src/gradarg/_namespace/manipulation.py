@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -308,7 +309,7 @@ def column_stack(tup: Sequence[Any]) -> Any:
 def _pieces(ary: Any, points: Sequence[int], axis: int) -> list[Any]:
     edges = [0, *points, ary.shape[axis]]
     lead = (slice(None),) * axis
-    return [getitem(ary, (*lead, slice(lo, hi))) for lo, hi in zip(edges, edges[1:])]
+    return [getitem(ary, (*lead, slice(lo, hi))) for lo, hi in pairwise(edges)]
 
 
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:

@@ -203,7 +203,7 @@ conjugate = elementwise("conjugate", np.conjugate, lambda g, _o, _x: np.conjugat
 real = elementwise("real", np.real, lambda g, _o, _x: g)
 imag = elementwise("imag", np.imag, lambda g, _o, _x: g * -1j)
 
-sigmoid = elementwise("sigmoid", _sigmoid, lambda g, o, _x: g * (o * (1 - o)))
+sigmoid: Primitive = elementwise("sigmoid", _sigmoid, lambda g, o, _x: g * (o * (1 - o)))
 softplus = elementwise("softplus", _softplus, lambda g, _o, x: g * sigmoid(x))
 log_sigmoid = elementwise(
     "log_sigmoid", lambda x: -np.logaddexp(-x, 0), lambda g, _o, x: g * sigmoid(-x)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._core.errors import ShapeError
-from .._core.primitive import aligned, general
+from .._core.primitive import Primitive, aligned, general
 from .._core.trace import ShapeDtype
 
 
@@ -62,7 +62,7 @@ def _outer(g: Any) -> Any:
     return g[..., None, None]
 
 
-solve = general(  # b is a stack of matrices too
+solve: Primitive = general(  # b is a stack of matrices too
     "solve",
     np.linalg.solve,
     vjp=[lambda g, o, a, _b: -(solve(a.mT, g) @ o.mT), lambda g, _o, a, _b: solve(a.mT, g)],

@@ -135,7 +135,7 @@ def _cumprod(x: Any, axis: int) -> Any:
     return np.multiply.accumulate(x, axis=axis)
 
 
-cumsum = linear(
+cumsum: Primitive = linear(
     "cumsum",
     _cumsum,
     lambda g, x, axis: np.flip(cumsum(np.flip(g, axis), axis=axis), axis),

@@ -74,18 +74,19 @@ def reduced(x: Any, axis: Axes, keepdims: bool) -> Shape:
 
 
 def _sum_impl(x: Any, axis: Axes, keepdims: bool = False) -> Any:
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    add: Any = np.add  # np.sum does the same after two microseconds of its own
+    return add.reduce(x, axis=axis, keepdims=keepdims)
 
 
 def batch_reduction(p: Primitive, _n: int, _m: Any, args: Any, k: dict[str, Any]) -> Any:
     return p(args[0], **{**k, "axis": shifted(k["axis"])})
 
 
-broadcast_to = linear(
+broadcast_to: Primitive = linear(
     "broadcast_to", _broadcast, _sum_broadcast, batch=_batch_broadcast, shape=_shape_broadcast
 )
 
-sum = linear(
+sum: Primitive = linear(
     "sum",
     _sum_impl,
     lambda g, x, axis, keepdims=False: broadcast_to(
@@ -99,7 +100,7 @@ sum = linear(
 
 # ---- reshape, transpose and astype are undone by themselves
 
-reshape = linear(
+reshape: Primitive = linear(
     "reshape",
     lambda x, shape: np.asarray(x).reshape(shape),
     lambda g, x, shape: reshape(g, shape=x.shape),
@@ -107,7 +108,7 @@ reshape = linear(
     shape=lambda x, shape: ShapeDtype(shape, x.dtype),
 )
 
-transpose = linear(
+transpose: Primitive = linear(
     "transpose",
     lambda x, axes: np.asarray(x).transpose(axes),
     lambda g, x, axes: transpose(g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__))),
@@ -115,7 +116,7 @@ transpose = linear(
     shape=lambda x, axes: ShapeDtype([x.shape[a] for a in axes], x.dtype),
 )
 
-astype = linear(
+astype: Primitive = linear(
     "astype",
     lambda x, dtype: np.asarray(x).astype(dtype),
     lambda g, x, dtype: g,  # the backward walk casts each cotangent to its value's dtype
@@ -140,7 +141,7 @@ def _inner(index: Any) -> Any:
     return (slice(None), *index)
 
 
-getitem = linear(
+getitem: Primitive = linear(
     "getitem",
     lambda x, index: x[index],
     lambda g, x, index: place(g, index=index, shape=x.shape),
@@ -148,7 +149,7 @@ getitem = linear(
     shape=lambda x, index: ShapeDtype(constant_array(False, x.shape)[index].shape, x.dtype),
 )
 
-place = linear(
+place: Primitive = linear(
     "place",
     _place,
     lambda g, x, index, shape: getitem(g, index=index),
@@ -211,7 +212,7 @@ def _batch_scatter(p: Primitive, n: int, mapped: Any, args: Any, k: Any) -> Any:
     return _move(p(g, *indices, shape=shape), count, 0)
 
 
-gather = general(
+gather: Primitive = general(
     "gather",
     _gather_impl,
     vjp=Each(lambda i, g, _o, x, *idx: scatter_add(g, *idx, shape=x.shape)),
@@ -222,7 +223,7 @@ gather = general(
     ),
 )
 
-scatter_add = general(
+scatter_add: Primitive = general(
     "scatter_add",
     _scatter_impl,
     vjp=Each(lambda i, g, _o, x, *idx, shape: gather(g, *idx)),
@@ -258,7 +259,7 @@ def _concat_shape(*parts: Any, axis: int) -> ShapeDtype:
     return ShapeDtype(total, np.result_type(*(p.dtype for p in parts)))
 
 
-concatenate = general(
+concatenate: Primitive = general(
     "concatenate",
     lambda *parts, axis: np.concatenate(parts, axis=axis),
     vjp=Each(_concat_vjp, reads=frozenset()),
@@ -274,7 +275,7 @@ def _pad_impl(x: Any, widths: tuple[tuple[int, int], ...]) -> Any:
     return out
 
 
-pad = linear(
+pad: Primitive = linear(
     "pad",
     _pad_impl,
     lambda g, x, widths: getitem(
@@ -308,7 +309,7 @@ def _put_batch(p: Primitive, n: int, mapped: Any, args: Any, k: Any) -> Any:
     return p(x, v, index=inner)
 
 
-put = general(
+put: Primitive = general(
     "put",
     _put_impl,
     vjp=[
@@ -336,7 +337,7 @@ def _update_vjp(i: int, g: Any, _out: Any, x: Any, v: Any, *indices: Any) -> Any
     return np.where(stands, g, 0)
 
 
-update = general(
+update: Primitive = general(
     "update",
     _update_impl,
     vjp=Each(_update_vjp),

@@ -31,7 +31,7 @@ def floating(leaf: Any, where: str) -> Any:
 def numeric(leaf: Any, where: str) -> Any:
     """A leaf that is an array of numbers."""
     if isinstance(leaf, (Box, ShapeDtype)) or type(leaf) is np.ndarray:
-        value = leaf
+        value: Any = leaf
     elif isinstance(leaf, (bool, int, float, complex, np.generic)):
         value = np.asarray(leaf)[()]
     elif isinstance(leaf, np.ndarray) and not isinstance(leaf, np.ma.MaskedArray):
@@ -106,7 +106,7 @@ def lowered(trace: Trace, value: Any) -> Any:
 def same_leaves(
     structure: Any, given: Any, values: Sequence[Any], where: str, what: str
 ) -> list[Any]:
-    """Tangents or cotangents: the leaves of `given`, in the structure, shapes and dtypes of values."""
+    """The leaves of a tangent or cotangent, in the structure, shapes and dtypes of the values."""
     leaves = tree.leaves_like(structure, given, f"{where}: the {what}")
     checked = []
     for leaf, value in zip(leaves, values):
@@ -142,11 +142,14 @@ def zero(value: Any) -> Any:
     return out if type(value) is np.ndarray or isinstance(out, Box) else out[()]
 
 
-def like(function: Callable[..., Any], transform: str, note: str) -> Callable[..., Any]:
+Function = Callable[..., Any]
+
+
+def like(function: Function, transform: str, note: str) -> Callable[[Function], Function]:
     """A decorator that gives a transformed function the name and signature of its original."""
     name = getattr(function, "__name__", type(function).__name__)
 
-    def dress(wrapped: Callable[..., Any]) -> Callable[..., Any]:
+    def dress(wrapped: Function) -> Function:
         wrapped.__name__ = wrapped.__qualname__ = f"{transform}({name})"
         wrapped.__doc__ = f"{note} `{name}`.\n\n{inspect.getdoc(function) or ''}".rstrip()
         wrapped.__wrapped__ = function  # type: ignore[attr-defined]

@@ -55,7 +55,7 @@ def _is_axis(spec: Any) -> bool:
 
 
 def _mapped_size(given: Arguments, axes: list[Any]) -> int:
-    sizes = {}
+    sizes: dict[int, tuple[int, ...]] = {}
     for leaf, axis in zip(given.leaves, axes):
         if axis is None:
             continue
