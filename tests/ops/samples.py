@@ -1,115 +1,31 @@
 """The table of samples: for every primitive, arguments at which it is smooth, and NumPy's answer.
 
-`TABLE` holds them all; `tests/ops/test_table.py` takes each through every test. A new primitive
-needs a row here, or `test_every_primitive_has_a_sample` fails. The values of an array are spread
-evenly over the primitive's domain and shuffled: no two are equal, so that no rule passes by
-symmetry, and none stands at a kink.
+`tests/ops/test_table.py` takes each sample through every test. A new primitive needs a row here,
+or `test_every_primitive_has_a_sample` fails.
 """
 
-import itertools
-import pkgutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from gradarg import _ops
 from gradarg._core.primitive import Primitive
 from gradarg._ops import contract, elementwise, linalg, reduce, sorting, structure
-
-Domain = tuple[float, float]
-REAL, POSITIVE, INSIDE, ABOVE_ONE = (-2.3, 2.1), (0.3, 3.1), (-0.9, 0.85), (1.2, 4.0)
-EXPONENT, SMALL, INTEGER, TRUTH = (-1.7, 2.4), (-1.2, 1.3), (1, 7), (0, 1)
-
-_SEEDS = itertools.count(1)
-
-
-def values(shape: tuple[int, ...] = (2, 3), domain: Domain = REAL) -> Any:
-    """Distinct floats over a domain, or integers or truth values where the domain is of these."""
-    random = np.random.default_rng(next(_SEEDS))
-    size = int(np.prod(shape))
-    if domain is TRUTH:
-        return (random.permutation(size) % 3 > 0).reshape(shape)
-    if domain is INTEGER:
-        return random.integers(domain[0], domain[1], shape)
-    spread = np.linspace(*domain, size) if size > 1 else np.full(size, domain[0] * 0.3 + 1.1)
-    return random.permutation(spread).reshape(shape)[()]
-
-
-def complex_values(shape: tuple[int, ...] = (2, 3), domain: Domain = REAL) -> Any:
-    return values(shape, domain) + 0.7j * values(shape, domain)
-
-
-def reversed_values(shape: tuple[int, ...], domain: Domain) -> Any:
-    """Values whose strides are negative and whose axes are transposed in memory."""
-    return values(shape[::-1], domain).T[::-1] if shape else values(shape, domain)
-
-
-def rolled(x: Any, k: int) -> Any:
-    """The k-th other value of an argument, for a batch; still in its domain."""
-    if x.dtype == bool or (x.dtype.kind in "iu" and x.ndim):
-        return np.roll(x, k)
-    return x - k if x.dtype.kind in "iu" else np.roll(x, k) * (1 - 0.07 * k)
-
-
-def scaled(x: Any, k: int) -> Any:
-    """As `rolled`, for matrices that would not stay invertible or positive."""
-    return x * (1 - 0.07 * k)
-
-
-def _as_they_are(*args: Any) -> tuple[Any, ...]:
-    return args
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One call of a primitive. `prepare` runs on the arguments first, to keep their structure."""
-
-    primitive: Primitive
-    reference: Callable[..., Any]
-    args: tuple[Any, ...]
-    params: dict[str, Any] = field(default_factory=dict)
-    note: str = ""
-    prepare: Callable[..., tuple[Any, ...]] = _as_they_are
-    vary: Callable[[Any, int], Any] = rolled
-
-    @property
-    def name(self) -> str:
-        return f"{self.primitive.name}-{self.note}" if self.note else self.primitive.name
-
-    def __call__(self, *args: Any) -> Any:
-        return self.primitive(*self.prepare(*args), **self.params)
-
-    def places(self, kinds: str) -> tuple[int, ...]:
-        """The positions of the arrays of these kinds of dtype; numbers stay numbers."""
-        return tuple(
-            i for i, a in enumerate(self.args) if hasattr(a, "dtype") and a.dtype.kind in kinds
-        )
-
-    def of(self, places: tuple[int, ...]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """The call as a function of the arguments at some places alone, and these arguments."""
-
-        def f(*chosen: Any) -> Any:
-            args = list(self.args)
-            for i, a in zip(places, chosen):
-                args[i] = a
-            return self(*args)
-
-        return f, tuple(self.args[i] for i in places)
-
-
-def primitives() -> Iterator[Primitive]:
-    """Every primitive that a module of `_ops` holds, by itself or in a dict."""
-    seen = set()
-    for module in pkgutil.iter_modules(_ops.__path__, _ops.__name__ + "."):
-        for value in vars(import_module(module.name)).values():
-            for p in value.values() if isinstance(value, dict) else (value,):
-                if isinstance(p, Primitive) and id(p) not in seen:
-                    seen.add(id(p))
-                    yield p
-
+from tests.ops.sample import (
+    ABOVE_ONE,
+    EXPONENT,
+    INSIDE,
+    INTEGER,
+    POSITIVE,
+    REAL,
+    TRUTH,
+    Domain,
+    Sample,
+    complex_values,
+    reversed_values,
+    scaled,
+    values,
+)
 
 # ---- elementwise: the domain of each argument; the shapes are the same for all
 
@@ -174,7 +90,7 @@ def _elementwise() -> Iterator[Sample]:
             args = tuple(complex_values(domain=POSITIVE) for _ in range(count))
             yield Sample(primitive, reference, args, note="complex")
     yield from _of_two_mixed(*_named("multiply"))
-    yield from _of_two_mixed(*_named("power"))
+    yield from _of_two_mixed(*_named("float_power"))
     yield from _number_powers()
     yield from _choices()
 
@@ -205,13 +121,14 @@ def _of_two_mixed(primitive: Primitive, reference: Any) -> Iterator[Sample]:
 def _number_powers() -> Iterator[Sample]:
     for n in (3, 2, 1, 0, -2, 0.5, 2.5, -0.5, 2.0):
         x = values(domain=POSITIVE if isinstance(n, float) else REAL)
-        yield Sample(elementwise.power_number, np.power, (x, n), note=f"{n}")
-    yield Sample(elementwise.power_number, np.power, (complex_values(), 3), note="complex")
-    yield Sample(elementwise.power_number, np.power, (values((), POSITIVE), 1.5), note="scalar")
+        yield Sample(elementwise.power_number, np.power, (x, n), note=f"array ** {n}")
+    yield Sample(elementwise.power_number, np.power, (complex_values(), 3), note="complex ** 3")
+    yield Sample(elementwise.power_number, np.power, (values((), POSITIVE), 1.5), note="scalar ** 1.5")
     for n in (2, 1, 0.3):
-        yield Sample(elementwise.number_power, np.power, (n, values()), note=f"{n}")
-    yield Sample(elementwise.number_power, np.power, (2.5, values(())), note="scalar")
-    yield Sample(elementwise.number_power, np.power, (1.5 + 1j, values()), note="complex-real")
+        yield Sample(elementwise.number_power, np.power, (n, values()), note=f"{n} ** array")
+    yield Sample(elementwise.number_power, np.power, (2.5, values(())), note="2.5 ** scalar")
+    args = (1.5 + 1j, values())
+    yield Sample(elementwise.number_power, np.power, args, note="complex ** array")
 
 
 def _choices() -> Iterator[Sample]:
@@ -288,7 +205,7 @@ def _structure() -> Iterator[Sample]:
         ("same", values(), (2, 3)),
         ("empty", values((1, 3)), (0, 3)),
         ("complex", complex_values((3, 1)), (3, 2)),
-        ("reversed", reversed_values((3, 1), REAL), (3, 2)),
+        ("reversed", reversed_values((3, 1)), (3, 2)),
     ):
         yield Sample(structure.broadcast_to, np.broadcast_to, (x,), {"shape": shape}, note)
     for axis in ((0,), (1,), (0, 2), (0, 1, 2), ()):
@@ -297,7 +214,7 @@ def _structure() -> Iterator[Sample]:
         "scalar": values(()),
         "empty": EMPTY,
         "complex": complex_values(),
-        "reversed": reversed_values((3, 2), REAL),
+        "reversed": reversed_values((3, 2)),
         "bool": values((4, 3), TRUTH),
         "int8": values((4, 3), INTEGER).astype(np.int8),
         "ones": values((1, 3, 1)),
@@ -310,7 +227,7 @@ def _structure() -> Iterator[Sample]:
         ("scalar", values(()), (1, 1)),
         ("to scalar", values((1, 1)), ()),
         ("empty", EMPTY, (0, 5)),
-        ("reversed", reversed_values((3, 2), REAL), (2, 3)),
+        ("reversed", reversed_values((3, 2)), (2, 3)),
     ):
         yield Sample(structure.reshape, np.reshape, (x,), {"shape": shape}, note)
     for x, axes in ((CUBE, (2, 0, 1)), (values(()), ()), (EMPTY, (1, 0, 2)), (values(), (1, 0))):
@@ -373,4 +290,153 @@ def _joins() -> Iterator[Sample]:
         ("empty", values((0, 2)), ((1, 2), (0, 1))),
         ("scalar", values(()), ()),
     ):
-        yield Sample(structure.pad, np.pad, (x,), {"widths": widths}, note)
+        yield Sample(structure.pad, lambda x, widths: np.pad(x, widths), (x,), {"widths": widths}, note)
+
+
+# ---- reductions, cumulations, sorting
+
+
+def _softmax(x: Any, axis: Any) -> Any:
+    return np.exp(x) / np.sum(np.exp(x), axis=axis, keepdims=True)
+
+
+REDUCTIONS: dict[str, Callable[..., Any]] = {
+    "max": np.max,
+    "min": np.min,
+    "prod": np.prod,
+    "logsumexp": lambda x, axis: np.log(np.sum(np.exp(x), axis=axis)),
+    "softmax": _softmax,
+    "log_softmax": lambda x, axis: np.log(_softmax(x, axis)),
+    "all": np.all,
+    "any": np.any,
+}
+ALONG: dict[Primitive, Callable[..., Any]] = {
+    reduce.cumsum: np.cumsum,
+    reduce.cumprod: np.cumprod,
+    sorting.sort: np.sort,
+    sorting.argsort: np.argsort,
+    sorting.argmax: np.argmax,
+    sorting.argmin: np.argmin,
+}
+
+
+def _reductions() -> Iterator[Sample]:
+    for name, reference in REDUCTIONS.items():
+        domain = TRUTH if name in ("all", "any") else REAL
+        for note, x, axis in (
+            ("rows", values((3, 4), domain), (1,)),
+            ("columns", values((3, 4), domain), (0,)),
+            ("two axes", values((2, 3, 4), domain), (0, 2)),
+            ("everything", values((2, 1, 3), domain), (0, 1, 2)),
+            ("no axis", values((2, 3), domain), ()),
+            ("scalar", values((), domain), ()),
+            ("empty", values((0, 3), domain), (1,)),
+            ("reversed", reversed_values((3, 4), domain), (1,)),
+            ("integers", values((2, 3), INTEGER), (1,)),
+        ):
+            yield Sample(getattr(reduce, name), reference, (x,), {"axis": axis}, note)
+    yield Sample(reduce.prod, np.prod, (complex_values(),), {"axis": (1,)}, "complex")
+    yield Sample(reduce.prod, np.prod, (values((2, 0)),), {"axis": (1,)}, "nothing")
+    int8 = values((2, 3), INTEGER).astype(np.int8)
+    yield Sample(reduce.prod, np.prod, (int8,), {"axis": (1,)}, "int8")
+    for primitive, reference in ALONG.items():
+        for note, x, axis in (
+            ("rows", values((3, 4)), 1),
+            ("columns", values((3, 4)), 0),
+            ("middle", values((2, 4, 3)), 1),
+            ("vector", values((5,)), 0),
+            ("one", values((1, 3)), 0),
+            ("empty", values((0, 3)), 1),
+            ("reversed", reversed_values((3, 4)), 1),
+            ("integers", np.array([[3, 1, 4], [1, 5, 2]]), 1),
+            ("int8", np.array([[3, 1, 4], [1, 5, 2]], np.int8), 0),
+        ):
+            yield Sample(primitive, reference, (x,), {"axis": axis}, note)
+    for primitive in (reduce.cumsum, reduce.cumprod):
+        yield Sample(primitive, ALONG[primitive], (complex_values(),), {"axis": 1}, "complex")
+        yield Sample(primitive, ALONG[primitive], (values((0,)),), {"axis": 0}, "nothing")
+
+
+# ---- products
+
+
+def _products() -> Iterator[Sample]:
+    for note, m, n in (
+        ("", (2, 3), (3, 4)),
+        ("stack", (5, 2, 3), (5, 3, 4)),
+        ("stack, one", (5, 2, 3), (3, 4)),
+        ("one, stack", (2, 3), (5, 3, 4)),
+        ("crossed", (5, 1, 2, 3), (4, 3, 2)),
+        ("thin", (1, 3), (3, 1)),
+        ("empty", (2, 0), (0, 3)),
+        ("no rows", (0, 3), (3, 2)),
+    ):
+        yield Sample(contract.matmul, np.matmul, (values(m), values(n)), note=note)
+    x, y = reversed_values((2, 3)), reversed_values((3, 4))
+    yield Sample(contract.matmul, np.matmul, (x, y), note="reversed")
+    yield Sample(contract.matmul, np.matmul, (complex_values(), values((3, 2))), note="complex")
+
+    def einsum(*operands: Any, subscripts: str) -> Any:
+        return np.einsum(subscripts, *operands)
+
+    for subscripts, shapes in {
+        "ij,jk->ik": ((2, 3), (3, 4)),
+        "ij,ij->": ((2, 3), (2, 3)),
+        "i,j->ji": ((2,), (3,)),
+        "bij,bjk->bki": ((2, 3, 4), (2, 4, 2)),
+        "ij,jk,kl->il": ((2, 3), (3, 4), (4, 2)),
+        "ij->ji": ((2, 3),),
+        ",i->i": ((), (3,)),
+        "ij,jk->ki": ((2, 1), (3, 4)),
+        "ij,kj,i->ik": ((2, 3), (4, 1), (1,)),
+        "i,i->": ((0,), (0,)),
+        "i,ij->j": ((0,), (0, 3)),
+    }.items():
+        args = tuple(map(values, shapes))
+        yield Sample(contract.einsum, einsum, args, {"subscripts": subscripts}, subscripts)
+    args = (complex_values(), values((3,)))
+    yield Sample(contract.einsum, einsum, args, {"subscripts": "ij,j->i"}, "complex")
+    args = (values((200, 60)), values((60, 3)))  # large enough for NumPy's planner
+    yield Sample(contract.einsum, einsum, args, {"subscripts": "ij,jk->ik"}, "planned")
+
+
+# ---- linear algebra: matrices well away from singular ones
+
+
+def _matrix(*lead: int, n: int = 3) -> Any:
+    return values((*lead, n, n)) + 2.5 * np.eye(n)
+
+
+def _symmetric(a: Any) -> tuple[Any, ...]:
+    return ((a + np.conjugate(a.mT)) * 0.5,)
+
+
+def _linalg() -> Iterator[Sample]:
+    imaginary = 0.6j * _matrix()
+    for name in ("inv", "det", "slogdet", "cholesky"):
+        primitive, reference = getattr(linalg, name), getattr(np.linalg, name)
+        prepare = {"prepare": _symmetric} if name == "cholesky" else {}
+        for note, a in {
+            "": _matrix(),
+            "stack": _matrix(2, 1),
+            "one": _matrix(n=1),
+            "no matrices": _matrix(0),
+            "reversed": _matrix(2).mT[::-1],
+            "complex": _matrix() + imaginary,
+        }.items():
+            if name == "cholesky":
+                a = np.conjugate(a.mT) @ a + 0.3 * np.eye(a.shape[-1])
+            yield Sample(primitive, reference, (a,), note=note, vary=scaled, **prepare)
+    for note, a, b in (
+        ("", _matrix(), values((3, 2))),
+        ("stack", _matrix(2), values((2, 3, 1))),
+        ("one matrix", _matrix(), values((2, 3, 2))),
+        ("one right side", _matrix(4), values((3, 2))),
+        ("crossed", _matrix(2, 1), values((4, 3, 1))),
+        ("no right side", _matrix(), values((3, 0))),
+        ("complex", _matrix() + imaginary, values((3, 2))),
+    ):
+        yield Sample(linalg.solve, np.linalg.solve, (a, b), note=note, vary=scaled)
+
+
+TABLE = [*_elementwise(), *_structure(), *_reductions(), *_products(), *_linalg()]

@@ -31,7 +31,7 @@ class Sequential(Module):
     """
 
     def __init__(self, *modules: Module | dict[str, Module]) -> None:
-        parts: dict[str, Any] = {str(i): module for i, module in enumerate(modules)}
+        parts: dict[Any, Any] = {str(i): module for i, module in enumerate(modules)}
         if len(modules) == 1 and isinstance(modules[0], dict):
             parts = modules[0]
         for name, module in parts.items():

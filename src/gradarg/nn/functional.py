@@ -1,6 +1,6 @@
-"""The functions behind the layers, with PyTorch's names: arrays in, arrays out; tensors in, tensors out.
+"""The functions behind the layers, with PyTorch's names: `import gradarg.nn.functional as F`.
 
-`import gradarg.nn.functional as F`. Axes are called `dim` here, as PyTorch's are.
+Arrays in, arrays out; tensors in, tensors out. An axis is called `dim` here, as PyTorch does.
 """
 
 from __future__ import annotations

@@ -1,0 +1,271 @@
+"""`Optimizer`: a formula with a state of its own, which changes parameters in place of the user."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+import gradarg as ga
+
+from .rule import Method
+
+__all__ = ["Optimizer"]
+
+# A formula makes a dozen passes over its arrays. Done block by block, all but the first find them
+# in the cache.
+_BLOCK = 1 << 14
+
+
+class _State:
+    """What is kept for one parameter: the number of its steps, and flat buffers."""
+
+    __slots__ = ("buffers", "count")
+
+    def __init__(self, count: int, buffers: list[np.ndarray[Any, Any]]) -> None:
+        self.count, self.buffers = count, buffers
+
+
+class Optimizer:
+    """The base of `SGD` and `Adam`, with PyTorch's interface.
+
+    `params` is an iterable of tensors, such as `model.parameters()`, or of dicts
+    `{"params": tensors, "lr": 0.1, ...}`, whose options replace the optimiser's. `param_groups`
+    lists the groups as dicts; an option changed there counts from the next step.
+
+    A subclass has a `method`, a `gradarg.optim.rule.Method`, and hands its options to `__init__`.
+
+    >>> from gradarg.optim import SGD
+    >>> w = ga.Tensor([4.0], requires_grad=True)
+    >>> optimizer = SGD([w], lr=0.1)
+    >>> for group in optimizer.param_groups:
+    ...     group["lr"] = 0.25
+    >>> optimizer
+    SGD(1 parameter, lr=0.25, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False)
+    """
+
+    method: ClassVar[Method]
+
+    def __init__(self, params: Iterable[Any], **options: Any) -> None:
+        self._name = type(self).__name__
+        defaults = self._checked(options)
+        self.param_groups: list[dict[str, Any]] = []
+        self._states: dict[int, _State] = {}  # by the parameter's place
+        for group in self._grouped(params):
+            unknown = group.keys() - defaults.keys() - {"params"}
+            if unknown:
+                raise TypeError(
+                    f"{self._name}: a group has the unknown options {sorted(map(str, unknown))}; "
+                    f"there are {', '.join(defaults)}."
+                )
+            own = {k: v for k, v in group.items() if k != "params"}
+            self.param_groups.append({"params": group["params"], **self._checked(defaults | own)})
+        self._check_params()
+
+    def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        for name, value in options.items():
+            if isinstance(value, ga.Tensor):
+                raise TypeError(
+                    f"{self._name}: {name} is a tensor, and step() would lose the derivative with "
+                    "respect to it. Pass a number, or use the pure form, a Rule such as optim.sgd."
+                )
+        try:
+            return self.method.check(**options)
+        except ValueError as error:
+            raise ValueError(f"{self._name}: {error}") from None
+
+    def _grouped(self, params: Iterable[Any]) -> list[dict[str, Any]]:
+        """The groups, each with a list of its tensors."""
+        if isinstance(params, ga.Tensor) or not isinstance(params, Iterable):
+            raise TypeError(
+                f"{self._name}: params is an iterable of tensors, such as model.parameters() or "
+                f"[w, b], not {type(params).__name__}."
+            )
+        given = list(params)
+        if not given:
+            raise ValueError(f"{self._name}: there are no parameters (params is empty).")
+        if not any(isinstance(item, Mapping) for item in given):
+            return [{"params": given}]
+        groups = []
+        for item in given:
+            if not (isinstance(item, Mapping) and "params" in item):
+                raise TypeError(
+                    f"{self._name}: params holds tensors, or dicts {{'params': [...]}} for groups, "
+                    f"not {type(item).__name__} among dicts."
+                )
+            tensors = item["params"]
+            one = isinstance(tensors, ga.Tensor)
+            groups.append({**item, "params": [tensors] if one else list(tensors)})
+        return groups
+
+    def _check_params(self) -> None:
+        seen: set[int] = set()
+        for i, p in enumerate(self._params()):
+            what = f"{self._name}: parameter {i}"
+            if not isinstance(p, ga.Tensor):
+                raise TypeError(
+                    f"{what} is {type(p).__name__}, not a tensor. Parameters are tensors made with "
+                    "requires_grad=True, such as model.parameters() gives."
+                )
+            if not p.is_leaf:
+                raise ValueError(
+                    f"{what} was computed from others, so it cannot be changed. Pass the tensors "
+                    "that it was computed from."
+                )
+            if p.dtype.kind != "f":
+                raise TypeError(f"{what} is of {p.dtype}; an optimiser takes real floats.")
+            if id(p) in seen:
+                raise ValueError(f"{what}, of shape {p.shape}, was given twice.")
+            seen.add(id(p))
+
+    def _params(self) -> list[Any]:
+        return [p for group in self.param_groups for p in group["params"]]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients: `.grad` of every parameter becomes None.
+
+        >>> from gradarg.optim import SGD
+        >>> w = ga.Tensor([4.0], requires_grad=True)
+        >>> np.sum(w * w).backward()
+        >>> SGD([w]).zero_grad()
+        >>> w.grad is None
+        True
+        """
+        for p in self._params():
+            if p.requires_grad:
+                p.grad = None
+
+    def step(self) -> None:
+        """Change each parameter by its gradient; one without (`grad` is None) stays as it is.
+
+        Raises `DerivativeError` if no parameter has one, for then `backward()` was forgotten.
+
+        >>> from gradarg.optim import SGD
+        >>> w = ga.Tensor([4.0], requires_grad=True)
+        >>> np.sum(w * w).backward()
+        >>> SGD([w], lr=0.25).step()
+        >>> w.value
+        array([2.])
+        """
+        place, moved = 0, False
+        for group in self.param_groups:
+            options = self._checked({k: v for k, v in group.items() if k != "params"})
+            formula = partial(self.method.formula, **options)
+            names = self.method.buffers(options)
+            for p in group["params"]:
+                if p.grad is not None:
+                    state = self._states.get(place)
+                    if state is None or len(state.buffers) != len(names):
+                        state = _State(0, [np.zeros(p.size, p.dtype) for _ in names])
+                        self._states[place] = state
+                    _advance(p, state, formula)
+                    moved = True
+                place += 1
+        if not moved:
+            raise ga.DerivativeError(
+                f"{self._name}.step(): none of the {place} parameters has a gradient. Call "
+                "loss.backward() first, on a loss that was computed from them."
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state as dicts, lists, numbers and arrays (copies), in PyTorch's form.
+
+        `state` has for each parameter, by its place, the number of its steps and the buffers;
+        `param_groups` the options of each group, and the places of its parameters.
+
+        >>> from gradarg.optim import SGD
+        >>> w = ga.Tensor([4.0], requires_grad=True)
+        >>> optimizer = SGD([w], lr=0.25, momentum=0.5)
+        >>> np.sum(w * w).backward()
+        >>> optimizer.step()
+        >>> optimizer.state_dict()["state"]
+        {0: {'step': 1, 'momentum_buffer': array([8.])}}
+        """
+        state: dict[int, dict[str, Any]] = {}
+        groups = []
+        place = 0
+        for group in self.param_groups:
+            options = {k: v for k, v in group.items() if k != "params"}
+            names = self.method.buffers(options)
+            groups.append({**options, "params": list(range(place, place + len(group["params"])))})
+            for p in group["params"]:
+                if (kept := self._states.get(place)) is not None:
+                    arrays = (b.reshape(p.shape).copy() for b in kept.buffers)
+                    state[place] = {"step": kept.count, **dict(zip(names, arrays))}
+                place += 1
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned, here or in PyTorch.
+
+        Raises `ValueError` if groups, shapes or buffers do not fit the parameters, or if an option
+        is set that this optimiser does not have; then nothing is changed.
+
+        >>> from gradarg.optim import SGD
+        >>> w = ga.Tensor([4.0], requires_grad=True)
+        >>> optimizer = SGD([w], lr=0.1)
+        >>> optimizer.load_state_dict(SGD([w], lr=0.5).state_dict())
+        >>> optimizer.param_groups[0]["lr"]
+        0.5
+        """
+        what = f"{self._name}.load_state_dict"
+        given = list(state_dict["param_groups"])
+        found, expected = ([len(g["params"]) for g in gs] for gs in (given, self.param_groups))
+        if found != expected:
+            raise ValueError(
+                f"{what}: the state has {found} parameters (by group), the optimiser {expected}."
+            )
+        groups, states = [], {}
+        places = itertools.count()
+        for mine, theirs in zip(self.param_groups, given):
+            options = {k: theirs.get(k, v) for k, v in mine.items() if k != "params"}
+            extra = {k: v for k, v in theirs.items() if k not in mine and v}
+            if extra:
+                raise ValueError(f"{what}: {self._name} has no options {extra}.")
+            groups.append(options := self._checked(options))
+            for key, p, place in zip(theirs["params"], mine["params"], places):
+                if key in state_dict["state"]:
+                    states[place] = self._loaded(state_dict["state"][key], p, options, what)
+        self._states = states
+        for mine, options in zip(self.param_groups, groups):
+            mine.update(options)
+
+    def _loaded(
+        self, kept: Mapping[str, Any], p: Any, options: dict[str, Any], what: str
+    ) -> _State:
+        buffers = []
+        for name in self.method.buffers(options):
+            found = np.shape(kept[name]) if kept.get(name) is not None else "none"
+            if found != p.shape:
+                raise ValueError(
+                    f"{what}: a {name} of shape {p.shape} was expected, but found {found}."
+                )
+            buffers.append(np.array(kept[name], dtype=p.dtype).reshape(-1))
+        # PyTorch's SGD counts no steps; that it has a state says that there were some
+        return _State(int(kept.get("step", 1)), buffers)
+
+    def __repr__(self) -> str:
+        parts = []
+        for group in self.param_groups:
+            n = len(group["params"])
+            options = ", ".join(f"{k}={v}" for k, v in group.items() if k != "params")
+            parts.append(f"{n} parameter{'s' if n != 1 else ''}, {options}")
+        return f"{self._name}({'; '.join(parts)})"
+
+
+def _advance(p: Any, state: _State, formula: Callable[..., Any]) -> None:
+    """One step of one parameter."""
+    state.count += 1
+    value, g = p.value, p.grad.value.reshape(-1)
+    old, new = value.reshape(-1), np.empty(value.size, value.dtype)
+    for start in range(0, new.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        kept = [b[block] for b in state.buffers]
+        step, after = formula(state.count, g[block], old[block], kept)
+        np.add(old[block], step, out=new[block])
+        for buffer, fresh in zip(kept, after):
+            buffer[...] = fresh
+    p.value = new.reshape(value.shape)

@@ -1,0 +1,246 @@
+"""Each sample of the table, taken through all that holds for every primitive."""
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradarg as ga
+from gradarg._core.primitive import Joint
+from gradarg._core.trace import shape_dtype
+from gradarg._ops import elementwise, structure
+from tests.ops.checks import (
+    close,
+    difference,
+    direction,
+    inner,
+    leaves,
+    narrowed,
+    same,
+    types_of,
+)
+from tests.ops.sample import Sample, primitives
+from tests.ops.samples import TABLE
+
+SMOOTH = [s for s in TABLE if s.primitive.vjps is not None and s.places("fc")]
+FLAT = [s for s in TABLE if s.primitive.vjps is None and s.places("fc")]
+
+every = pytest.mark.parametrize("sample", TABLE, ids=lambda s: s.name)
+smooth = pytest.mark.parametrize("sample", SMOOTH, ids=lambda s: s.name)
+flat = pytest.mark.parametrize("sample", FLAT, ids=lambda s: s.name)
+
+
+def subsets(places: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    for n in range(1, len(places) + 1):
+        yield from combinations(places, n)
+
+
+def derivatives(f: Callable[..., Any], xs: Any, seed: int) -> list[Callable[..., Any]]:
+    """The JVP and the VJP of f, as functions of its arguments in directions that stay."""
+    random = np.random.default_rng(seed)
+    d, c = direction(xs, random), direction(f(*xs), random)
+    return [lambda *x: ga.jvp(f, x, d)[1], lambda *x: ga.vjp(f, *x)[1](c)]
+
+
+def stacked(rows: Any) -> list[Any]:
+    return [np.stack(column) for column in zip(*map(leaves, rows))]
+
+
+def staged_types(graph: ga.Graph) -> list[ga.ShapeDtype]:
+    return [getattr(o, "type", None) or shape_dtype(o) for o in graph.outputs]
+
+
+def test_every_primitive_has_a_sample():
+    sampled = {id(s.primitive) for s in TABLE}
+    assert [p for p in primitives() if id(p) not in sampled] == []
+
+
+def test_no_two_samples_share_a_name():
+    names = [s.name for s in TABLE]
+    assert len(names) == len(set(names))
+
+
+@every
+def test_value(sample: Sample):
+    expected = sample.reference(*sample.prepare(*sample.args), **sample.params)
+    same(sample(*sample.args), expected, rtol=1e-12, atol=1e-14)
+    f, xs = sample.of(sample.places())
+    result = leaves(f(*map(ga.Tensor, xs)))
+    same([t.value for t in result], leaves(expected), rtol=1e-12, atol=1e-14)
+
+
+@smooth
+def test_first_order(sample: Sample):
+    random = np.random.default_rng(1)
+    for places in subsets(sample.places("fc")):
+        f, xs = sample.of(places)
+        expected = f(*xs)
+        d, c = direction(xs, random), direction(expected, random)
+        out, tangent = ga.jvp(f, xs, d)
+        same(out, expected)
+        close(tangent, difference(f, xs, d))
+        out, pullback = ga.vjp(f, *xs)
+        same(out, expected)
+        cotangents = pullback(c)
+        assert types_of(tangent) == types_of(out)
+        assert types_of(cotangents) == types_of(xs)
+        close(inner(cotangents, d), inner(c, tangent))
+
+
+@smooth
+def test_second_order(sample: Sample):
+    random = np.random.default_rng(2)
+    f, xs = sample.of(sample.places("fc"))
+    e = direction(xs, random)
+    for first in derivatives(f, xs, 2):
+        expected = difference(first, xs, e)
+        close(ga.jvp(first, xs, e)[1], expected)
+        out, pullback = ga.vjp(first, *xs)
+        c = direction(out, random)
+        close(inner(pullback(c), e), inner(c, expected))
+
+
+@flat
+def test_no_derivative_is_zero(sample: Sample):
+    random = np.random.default_rng(3)
+    f, xs = sample.of(sample.places("fc"))
+    out, tangent = ga.jvp(f, xs, direction(xs, random))
+    close(tangent, np.zeros(out.shape))
+    out, pullback = ga.vjp(f, *xs)
+    same(pullback(direction(out, random)), [np.zeros_like(x) for x in xs])
+    assert not f(*(ga.Tensor(x, requires_grad=True) for x in xs)).requires_grad
+
+
+@smooth
+def test_backward_of_tensors(sample: Sample):
+    """The eager tape, with `create_graph`, against `vjp` of `vjp`."""
+    random = np.random.default_rng(4)
+    f, xs = sample.of(sample.places("fc"))
+    c, e = direction(f(*xs), random), direction(xs, random)
+    tensors = [ga.Tensor(x, requires_grad=True) for x in xs]
+
+    def derivative(*x: Any) -> Any:
+        return ga.vjp(f, *x)[1](c)
+
+    def collected() -> list[Any]:
+        grads = [t.grad for t in tensors]
+        for t in tensors:
+            t.grad = None
+        return [ga.Tensor(np.zeros(t.shape)) if g is None else g for t, g in zip(tensors, grads)]
+
+    for out, g in zip(leaves(f(*tensors)), leaves(c)):
+        if out.requires_grad:
+            out.backward(g, create_graph=True)
+    grads = collected()
+    close([g.value for g in grads], derivative(*xs), 1e-12)
+    for g, d in zip(grads, e):
+        if g.requires_grad:
+            g.backward(d, retain_graph=True)
+    close([g.value for g in collected()], ga.vjp(derivative, *xs)[1](e), 1e-10)
+
+
+@every
+def test_vmap_is_a_loop(sample: Sample):
+    for places in subsets(sample.places()):
+        f, xs = sample.of(places)
+        rows = [[sample.vary(x, k) for x in xs] for k in range(3)]
+        expected = stacked([f(*row) for row in rows])
+        same(leaves(ga.vmap(f)(*stacked(rows))), expected, rtol=1e-12, atol=1e-14)
+
+
+@smooth
+def test_vmap_of_derivatives_is_a_loop(sample: Sample):
+    f, xs = sample.of(sample.places("fc"))
+    rows = [[sample.vary(x, k) for x in xs] for k in range(2)]
+    for first in derivatives(f, xs, 5):
+        expected = stacked([first(*row) for row in rows])
+        close(leaves(ga.vmap(first)(*stacked(rows))), expected, 1e-10)
+
+
+@smooth
+def test_vmap_over_directions_is_a_loop(sample: Sample):
+    """What a Jacobian does: the derivatives are mapped, the values are not."""
+    random = np.random.default_rng(6)
+    f, xs = sample.of(sample.places("fc"))
+    out, pullback = ga.vjp(f, *xs)
+    ds, cs = ([direction(v, random) for _ in range(2)] for v in (xs, leaves(out)))
+    rows = [ga.jvp(f, xs, d)[1] for d in ds]
+    found = ga.vmap(lambda *d: ga.jvp(f, xs, d)[1])(*stacked(ds))
+    close(found, stacked(rows) if isinstance(found, tuple) else stacked(rows)[0], 1e-12)
+    rows = [pullback.transposed(c) for c in cs]
+    close(ga.vmap(lambda *c: pullback.transposed(c))(*stacked(cs)), stacked(rows), 1e-12)
+
+
+@every
+def test_staged_is_eager(sample: Sample):
+    f, wide = sample.of(sample.places())
+    for xs in (wide, narrowed(wide)):
+        graph, expected = ga.stage(f, *xs), f(*xs)
+        assert staged_types(graph) == types_of(expected)
+        same(graph(*xs), expected)
+
+
+@smooth
+def test_staged_derivatives_are_eager(sample: Sample):
+    f, wide = sample.of(sample.places("fc"))
+    for xs in (wide, narrowed(wide)):
+        for first in derivatives(f, xs, 7):
+            graph, expected = ga.stage(first, *xs), first(*xs)
+            assert staged_types(graph) == types_of(expected)
+            same(graph(*xs), expected, rtol=1e-5)
+
+
+@smooth
+def test_single_precision_stays(sample: Sample):
+    f, wide = sample.of(sample.places("fc"))
+    xs = narrowed(wide)
+    out = sample.reference(*sample.prepare(*narrowed(sample.args)), **sample.params)
+    assert types_of(f(*xs)) == types_of(out)
+    for first, expected in zip(derivatives(f, xs, 8), (out, xs)):
+        assert types_of(first(*xs)) == types_of(expected)
+        for second in derivatives(first, xs, 8):
+            second(*xs)
+
+
+def rules_applied(sample: Sample, args: Any, out: Any, g: Any) -> Iterator[tuple[int, Any]]:
+    """What the VJP rule of each argument that can vary returns, as it stands."""
+    rules = sample.primitive.vjps
+    if isinstance(rules, Joint):
+        rules = [lambda *a, i=i, **k: sample.primitive.vjps.rule(*a, **k)[i] for i in range(9)]
+    for i in sample.places("fc"):
+        if isinstance(rules, (list, tuple)) and rules[i] is None:
+            continue
+        yield i, rules[i](g, out, *args, **sample.params)
+
+
+@smooth
+def test_rules_compute_in_the_dtype_of_their_arguments(sample: Sample):
+    """The walk casts each cotangent, and would hide a rule that computed in float64."""
+    if sample.primitive in (elementwise.imag, structure.astype):
+        return  # the first is complex on purpose, the second does nothing else than change dtypes
+    args = sample.prepare(*narrowed(sample.args))
+    out = sample.primitive(*args, **sample.params)
+    g = direction(out, np.random.default_rng(9))
+    widest = np.result_type(*(x.dtype for x in [*leaves(out), *args] if hasattr(x, "dtype")))
+    for i, c in rules_applied(sample, args, out, g):
+        assert np.can_cast(c.dtype, widest), f"argument {i}: {c.dtype}"
+    if not sample.primitive.multi:
+        tangents = [direction(a, np.random.default_rng(10)) if i in sample.places("fc") else None for i, a in enumerate(args)]
+        tangent = sample.primitive.jvp(tangents, out, *args, **sample.params)
+        assert np.can_cast(tangent.dtype, widest)
+
+
+@smooth
+def test_rules_read_what_they_say(sample: Sample):
+    """A rule works with the bare shape of what it does not read, and only of that."""
+    args = sample.prepare(*sample.args)
+    out = sample.primitive(*args, **sample.params)
+    g = direction(out, np.random.default_rng(11))
+    for i, expected in rules_applied(sample, args, out, g):
+        read = sample.primitive.reads(i, len(args))
+        bare = [a if j in read or not hasattr(a, "dtype") else shape_dtype(a) for j, a in enumerate(args)]
+        bare_out = out if -1 in read else shape_dtype(out)
+        found = dict(rules_applied(sample, bare, bare_out, g))[i]
+        same(found, expected)
