@@ -48,7 +48,7 @@ class Tensor(Box):
 
     def __init__(self, value: Any, requires_grad: bool = False, *, dtype: Any = None) -> None:
         if isinstance(value, Tensor):
-            value = value._concrete("Tensor(t)", "ga.stop_gradient(t)")
+            value = value._concrete("Tensor(t)")
         data = np.array(value, dtype=dtype, order="K", subok=False)
         if data.dtype.kind not in "biufc":
             raise DerivativeError(f"A Tensor holds numbers, not {value!r:.60} ({data.dtype}).")
@@ -133,14 +133,14 @@ class Tensor(Box):
         >>> w
         Tensor([0.5, 1.5], requires_grad=True)
         """
-        self._only_eager("t.value", "ga.stop_gradient(t)")
+        self._only_eager("t.value")
         array = np.asarray(self._data).view()
         array.flags.writeable = False
         return array
 
     @value.setter
     def value(self, new: Any) -> None:
-        self._only_eager("t.value = ...", "a new name")
+        self._only_eager("t.value = ...")
         if not (self._node is None or isinstance(self._node, Leaf)):
             raise ImmutableError(
                 "Only a tensor you made can be given a new value; this one was "
@@ -160,40 +160,38 @@ class Tensor(Box):
 
     def item(self) -> Any:
         """The one element as a Python number, for logging."""
-        self._only_eager("t.item()", "ga.stop_gradient(t), and return it with has_aux=True")
+        self._only_eager("t.item()")
         return np.asarray(self._data).item()
 
     def tolist(self) -> Any:
         """The value as nested lists of Python numbers."""
-        return np.asarray(self._concrete("t.tolist()", "t.detach().tolist()")).tolist()
+        return np.asarray(self._concrete("t.tolist()")).tolist()
 
     def detach(self) -> Tensor:
         """The same value, as a constant."""
         return cast("Tensor", bind(structure.stop_gradient, (self,)))
 
-    def _only_eager(self, call: str, fix: str) -> None:
+    def _only_eager(self, call: str) -> None:
         if self._trace is not EAGER:
             raise ConcreteValueError(
-                f"{call} would take the value out of {self._trace}, and its derivative or its "
-                f"place there would be lost. Use {fix}."
+                f"{call} would take the value out of {self._trace}, and its derivative, or its "
+                "place there, would be lost. Stay inside with NumPy's functions (np.sin for "
+                "math.sin, np.stack for np.array), or return it with has_aux=True."
             )
 
-    def _concrete(self, call: str, fix: str) -> Any:
+    def _concrete(self, call: str) -> Any:
         """The value, where no derivative is lost by leaving."""
-        self._only_eager(call, fix)
+        self._only_eager(call)
         if self._node is not None:
             raise ConcreteValueError(
-                f"{call} would lose the derivative of {self!r:.100}. Use {fix} to leave the graph "
-                "on purpose."
+                f"{call} would lose the derivative of {self!r:.100}. Stay in the graph with NumPy's "
+                "functions (np.sin for math.sin, np.stack for np.array), or leave it on purpose "
+                "with t.item() or t.detach()."
             )
         return self._data
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        data = np.asarray(
-            self._concrete(
-                "NumPy's conversion to an array", "t.detach(), or ga.asarray in place of np.asarray"
-            )
-        )
+        data = np.asarray(self._concrete("NumPy's conversion to an array"))
         if dtype is not None and dtype != data.dtype:
             return data.astype(dtype)
         if copy:
@@ -203,23 +201,18 @@ class Tensor(Box):
         return view
 
     def __float__(self) -> float:
-        return float(
-            self._concrete(
-                "float(t) (or a function of math)",
-                "t.item(), or NumPy's function in place of math's",
-            )
-        )
+        return float(self._concrete("float(t) (or a function of math)"))
 
     def __int__(self) -> int:
-        return int(self._concrete("int(t)", "t.item()"))
+        return int(self._concrete("int(t)"))
 
     def __complex__(self) -> complex:
-        return complex(self._concrete("complex(t)", "t.item()"))
+        return complex(self._concrete("complex(t)"))
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu" or self.shape:
             raise TypeError(f"Only an integer tensor of shape () can be an index, not {self!r:.80}")
-        return int(self._concrete("An index", "t.item()"))
+        return int(self._concrete("An index"))
 
     def __bool__(self) -> bool:
         value = _peek(self)
@@ -233,8 +226,8 @@ class Tensor(Box):
 
     def __reduce__(self) -> Any:
         if not isinstance(self._node, Leaf):
-            self._concrete("Pickling or copying a computed tensor", "t.detach()")
-        self._only_eager("Pickling or copying", "t.detach()")
+            self._concrete("Pickling or copying a computed tensor")
+        self._only_eager("Pickling or copying")
         return _rebuild, (type(self), np.asarray(self._data), self._node is not None)
 
     # ---- derivatives
@@ -246,7 +239,7 @@ class Tensor(Box):
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
-        self._only_eager("t.requires_grad = ...", "argnums of the transform")
+        self._only_eager("t.requires_grad = ...")
         if not self.is_leaf:
             raise ImmutableError(
                 "requires_grad can be set on a tensor you made, not on a computed "
@@ -290,7 +283,7 @@ class Tensor(Box):
         can be differentiated again.
         """
         if self._trace is not EAGER:
-            self._only_eager("t.backward()", "the transform's result: ga.grad has its own pass")
+            self._only_eager("t.backward()")
         if self._node is None:
             raise DerivativeError(
                 f"backward() on {self!r:.80}, which was computed from no tensor with "

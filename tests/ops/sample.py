@@ -18,7 +18,8 @@ from gradarg._core.primitive import Primitive
 
 Domain = tuple[float, float]
 REAL, POSITIVE, INSIDE, ABOVE_ONE = (-2.3, 2.1), (0.3, 3.1), (-0.9, 0.85), (1.2, 4.0)
-EXPONENT, INTEGER, TRUTH = (-1.7, 2.4), (1, 7), (0, 1)
+EXPONENT, DIVIDEND, DIVISOR = (-1.7, 2.4), (-7.3, 8.1), (-2.2, -1.4)
+INTEGER, TRUTH = (1, 7), (0, 1)
 
 _SEEDS = itertools.count(1)
 

@@ -13,6 +13,8 @@ from gradarg._core.primitive import Primitive
 from gradarg._ops import contract, elementwise, linalg, reduce, sorting, structure
 from tests.ops.sample import (
     ABOVE_ONE,
+    DIVIDEND,
+    DIVISOR,
     EXPONENT,
     INSIDE,
     INTEGER,
@@ -39,7 +41,8 @@ UNARY: dict[Domain, str] = {
 }
 BINARY: dict[tuple[Domain, Domain], str] = {
     (REAL, REAL): "add subtract multiply divide maximum minimum fmax fmin hypot arctan2 logaddexp "
-    "logaddexp2 copysign heaviside remainder fmod",
+    "logaddexp2 copysign heaviside",
+    (DIVIDEND, DIVISOR): "remainder fmod",
     (POSITIVE, EXPONENT): "power float_power",
     (REAL, INTEGER): "ldexp",
 }
@@ -166,6 +169,10 @@ def _scattered(x: Any, *index: Any, shape: Any) -> Any:
     return out
 
 
+def _padded(x: Any, widths: Any) -> Any:
+    return np.pad(x, widths) if widths else x
+
+
 def _put(x: Any, v: Any, index: Any) -> Any:
     out = x.copy()
     out[index] = v
@@ -290,7 +297,7 @@ def _joins() -> Iterator[Sample]:
         ("empty", values((0, 2)), ((1, 2), (0, 1))),
         ("scalar", values(()), ()),
     ):
-        yield Sample(structure.pad, lambda x, widths: np.pad(x, widths), (x,), {"widths": widths}, note)
+        yield Sample(structure.pad, _padded, (x,), {"widths": widths}, note)
 
 
 # ---- reductions, cumulations, sorting

@@ -35,3 +35,7 @@ class TreeError(GradargError, ValueError):
 
 class ShapeError(GradargError, ValueError):
     """Shapes or axes that do not fit the operation."""
+
+
+for _error in (GradargError, *GradargError.__subclasses__()):
+    _error.__module__ = "gradarg"  # the name by which users catch them

@@ -118,6 +118,7 @@ def hvp(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
         *point, v = args
         gradient = grad(f, argnums)
 
+        @like(f, "hvp", "Along")
         def along(x: Any) -> Any:
             moved = list(point)
             moved[argnums] = x

@@ -43,11 +43,17 @@ def value_and_grad(
     (np.float64(5.0), {'w': array([2., 4.])})
     """
 
-    @like(f, "value_and_grad", "The value and the gradient of")
+    return _value_and_grad("value_and_grad", f, argnums, has_aux)
+
+
+def _value_and_grad(
+    transform: str, f: Callable[..., Any], argnums: ArgNums, has_aux: bool
+) -> Callable[..., Any]:
+    @like(f, transform, "The value and the gradient of")
     def run(*args: Any, **kwargs: Any) -> Any:
-        given = Arguments("value_and_grad", f, args, argnums)
+        given = Arguments(transform, f, args, argnums)
         values = given.floats()
-        with Tape("value_and_grad", f) as tape:
+        with Tape(transform, f) as tape:
             boxes = [tape.leaf(v) for v in values]
             out, aux = split_aux(f(*given.filled(boxes), **kwargs), has_aux, given.where)
             out, aux = _one_real_number(out, given.where), lowered(tape, aux)
@@ -97,7 +103,7 @@ def grad(f: Callable[..., Any], argnums: ArgNums = 0, has_aux: bool = False) -> 
     >>> ga.grad(f)(0.0), ga.grad(ga.grad(ga.grad(f)))(0.0)
     (np.float64(0.25), np.float64(-0.125))
     """
-    both = value_and_grad(f, argnums, has_aux)
+    both = _value_and_grad("grad", f, argnums, has_aux)
 
     @like(f, "grad", "The gradient of")
     def run(*args: Any, **kwargs: Any) -> Any:
