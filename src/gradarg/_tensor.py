@@ -289,13 +289,12 @@ class Tensor(Box):
                 f"backward() on {self!r:.80}, which was computed from no tensor with "
                 "requires_grad=True (or under ga.no_grad()), so there is nothing to differentiate."
             )
-        g = self._first_cotangent(grad)
-        if not create_graph and isinstance(g, Tensor):
-            g = g._data
-        if g.dtype.kind == "c":
-            g = np.conjugate(g)
         retain = create_graph if retain_graph is None else retain_graph
-        leaves = backward([(self._node, g)], retain=retain, onto=EAGER if create_graph else None)
+        leaves = backward(
+            [(self._node, self._first_cotangent(grad, create_graph))],
+            retain=retain,
+            onto=EAGER if create_graph else None,
+        )
         for leaf, g in leaves.items():
             if g.dtype.kind == "c":
                 g = np.conjugate(g)
@@ -306,7 +305,7 @@ class Tensor(Box):
                     g = (old._data if plain else old) + g
                 leaf.grad = g if isinstance(g, Tensor) else box(g, EAGER, None)
 
-    def _first_cotangent(self, grad: Any) -> Any:
+    def _first_cotangent(self, grad: Any, create_graph: bool) -> Any:
         shape = self._data.shape
         if grad is None:
             if shape == ():
@@ -323,7 +322,8 @@ class Tensor(Box):
                 f"backward(grad): grad has the shape {grad.shape}, the tensor {shape}; "
                 "they must be equal."
             )
-        return match(grad, self)
+        g = match(grad if create_graph else grad._data, self)
+        return np.conjugate(g) if g.dtype.kind == "c" else g
 
     # ---- NumPy's protocols
 

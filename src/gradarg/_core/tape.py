@@ -9,7 +9,7 @@ node once, after everything that used it, with no recursion and no sort.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
@@ -270,10 +270,11 @@ def cast(g: Any, dtype: Any) -> Any:
 
 
 def backward(
-    roots: Iterable[tuple[Any, Any]], *, retain: bool = False, onto: Tape | None = None
+    roots: list[tuple[Any, Any]], *, retain: bool = False, onto: Tape | None = None
 ) -> dict[Leaf, Any]:
     """Walk the graph back from `(node, cotangent)` roots; the cotangents that reach each leaf.
 
+    The list of roots is emptied.
     Nodes are freed as they are passed unless `retain`. With `onto`, the walk's own operations are
     recorded on that tape (create_graph), so that they can be differentiated again.
     """
@@ -281,7 +282,7 @@ def backward(
     heap: list[int] = []
     leaves: dict[Leaf, Any] = {}
 
-    arrivals = list(roots)
+    arrivals = roots  # the list itself, so that nothing else holds the first cotangents
     while True:
         for node, g in arrivals:
             if node.__class__ is Leaf:
