@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 _SEQUENCE = itertools.count()
 _new = object.__new__
 _LARGE = 4096  # elements; only arrays above this are worth forgetting
-_COPY_BYTES = 1 << 16  # a foreign array is copied up to here, and watched by sample above
+_COPY_BYTES = 1 << 16  # a foreign array is copied up to here, and watched above
+_SUM_BYTES = 1 << 23  # watched as a whole up to here, by sample above
+_FEW, _MANY = 1 << 12, 1 << 16  # elements in a sample
 
 
 class Leaf:
@@ -96,8 +98,9 @@ class Cotangents(dict[int, Any]):
 class Watch:
     """A foreign array that a node needs unchanged, and a fingerprint to tell.
 
-    Up to 4,096 elements spread over the array are compared: a buffer that was filled again is
-    found; a single element poked into a large array can be missed.
+    Up to 8 MB, all elements are summed and 4,096 are compared, so that any change shows. Of larger
+    arrays, 65,536 elements spread over the whole are compared: a buffer that was filled again is
+    found, a single element poked into millions can be missed.
     """
 
     __slots__ = ("array", "print", "user")
@@ -106,10 +109,13 @@ class Watch:
         self.array, self.user = array, user
         self.print = self._fingerprint()
 
-    def _fingerprint(self) -> int:
+    def _fingerprint(self) -> tuple[int, int]:
         a = self.array
-        flat = a.ravel(order="K") if a.flags.forc else a.flat
-        return hash(flat[:: max(1, a.size // 4096)].tobytes())
+        flat: Any = a.ravel(order="K") if a.flags.forc else a.flat
+        whole = a.nbytes <= _SUM_BYTES and a.flags.forc
+        sample = flat[:: max(1, a.size // (_FEW if whole else _MANY))].tobytes()
+        bits = flat.view(f"u{min(a.itemsize, 8)}") if whole else np.zeros(1, "u1")
+        return hash(sample), int(np.add.reduce(bits, dtype=bits.dtype))
 
     def check(self) -> None:
         if self._fingerprint() != self.print:
