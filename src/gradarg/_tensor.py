@@ -19,7 +19,7 @@ from ._core.errors import (
     ShapeError,
 )
 from ._core.tape import EAGER, Leaf, Port, backward, match
-from ._core.trace import Box, ShapeDtype, Trace, bind, box
+from ._core.trace import Box, ShapeDtype, Trace, bind, box, constant, peek
 from ._namespace import contraction, elementwise, indexing, linalg, manipulation, reductions
 from ._ops import elementwise as ops
 from ._ops import structure
@@ -49,11 +49,13 @@ class Tensor(Box):
     def __init__(self, value: Any, requires_grad: bool = False, *, dtype: Any = None) -> None:
         if isinstance(value, Tensor):
             value = value._concrete("Tensor(t)")
+        elif isinstance(value, np.ndarray):
+            value = constant(value, "Tensor")
         data = np.array(value, dtype=dtype, order="K", subok=False)
         if data.dtype.kind not in "biufc":
             raise DerivativeError(f"A Tensor holds numbers, not {value!r:.60} ({data.dtype}).")
         data.flags.writeable = False
-        self._data = data if data.ndim else data[()]
+        self._inner = data if data.ndim else data[()]
         self._trace, self._node = EAGER, None
         if requires_grad:
             self.requires_grad = True
@@ -63,12 +65,12 @@ class Tensor(Box):
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the axes."""
-        return cast("tuple[int, ...]", self._data.shape[self._trace.hidden :])
+        return cast("tuple[int, ...]", self._inner.shape[self._trace.hidden :])
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return len(self._data.shape) - self._trace.hidden
+        return len(self._inner.shape) - self._trace.hidden
 
     @property
     def size(self) -> int:
@@ -81,7 +83,7 @@ class Tensor(Box):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the elements."""
-        return cast("np.dtype[Any]", self._data.dtype)
+        return cast("np.dtype[Any]", self._inner.dtype)
 
     @property
     def nbytes(self) -> int:
@@ -105,9 +107,9 @@ class Tensor(Box):
 
     def __repr__(self) -> str:
         if self._trace is not EAGER:
-            return f"Tensor({_inside(self._data)}, in {self._trace})"
-        shown = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
-        words = [shown]
+            return f"Tensor({_inside(self._inner)}, in {self._trace})"
+        shown = np.array2string(np.asarray(self._inner), separator=", ", prefix="Tensor(")
+        words = [shown] if self.size else [shown, f"shape={self.shape}"]
         if self.dtype not in (np.dtype(float), np.dtype(bool), np.dtype(int), np.dtype(complex)):
             words.append(f"dtype={self.dtype}")
         node = self._node.node if isinstance(self._node, Port) else self._node
@@ -119,7 +121,7 @@ class Tensor(Box):
 
     def __format__(self, spec: str) -> str:
         """The value formatted, as for a log: f'{loss:.3f}'."""
-        value = _peek(self)
+        value = peek(self)
         return repr(self) if value is None or not spec else format(value, spec)
 
     # ---- leaving the graph, by name
@@ -134,7 +136,7 @@ class Tensor(Box):
         Tensor([0.5, 1.5], requires_grad=True)
         """
         self._only_eager("t.value")
-        array = np.asarray(self._data).view()
+        array = np.asarray(self._inner).view()
         array.flags.writeable = False
         return array
 
@@ -146,13 +148,19 @@ class Tensor(Box):
                 "Only a tensor you made can be given a new value; this one was "
                 f"computed, by {self!r:.80}. Give the result a new name."
             )
-        fresh = Tensor(new, dtype=self.dtype)
+        given = np.asarray(new._concrete("t.value = u") if isinstance(new, Tensor) else new)
+        if not np.can_cast(given.dtype, self.dtype, "same_kind"):
+            raise TypeError(
+                f"t.value = ...: values of dtype {given.dtype} do not cast to the tensor's "
+                f"{self.dtype} without loss. Cast them first: new.astype({self.dtype})."
+            )
+        fresh = Tensor(given, dtype=self.dtype)
         if fresh.shape != self.shape:
             raise ShapeError(
                 f"t.value = ...: a tensor of shape {self.shape} cannot take a value "
                 f"of shape {fresh.shape}."
             )
-        self._data = fresh._data
+        self._inner = fresh._inner
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The value as a read-only array, as `value`."""
@@ -161,7 +169,7 @@ class Tensor(Box):
     def item(self) -> Any:
         """The one element as a Python number, for logging."""
         self._only_eager("t.item()")
-        return np.asarray(self._data).item()
+        return np.asarray(self._inner).item()
 
     def tolist(self) -> Any:
         """The value as nested lists of Python numbers."""
@@ -173,10 +181,12 @@ class Tensor(Box):
 
     def _only_eager(self, call: str) -> None:
         if self._trace is not EAGER:
+            index = " To index an array by it, write ga.take(a, i, axis)."
             raise ConcreteValueError(
                 f"{call} would take the value out of {self._trace}, and its derivative, or its "
                 "place there, would be lost. Stay inside with NumPy's functions (np.sin for "
                 "math.sin, np.stack for np.array), or return it with has_aux=True."
+                + (index if self.dtype.kind in "biu" else "")
             )
 
     def _concrete(self, call: str) -> Any:
@@ -184,11 +194,11 @@ class Tensor(Box):
         self._only_eager(call)
         if self._node is not None:
             raise ConcreteValueError(
-                f"{call} would lose the derivative of {self!r:.100}. Stay in the graph with NumPy's "
+                f"{call} would lose the derivative of {self!r:.99}. Stay in the graph with NumPy's "
                 "functions (np.sin for math.sin, np.stack for np.array), or leave it on purpose "
                 "with t.item() or t.detach()."
             )
-        return self._data
+        return self._inner
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         data = np.asarray(self._concrete("NumPy's conversion to an array"))
@@ -215,7 +225,7 @@ class Tensor(Box):
         return int(self._concrete("An index"))
 
     def __bool__(self) -> bool:
-        value = _peek(self)
+        value = peek(self)
         if value is None:
             raise ConcreteValueError(
                 f"The truth of a value was asked for (by if, while, and, or, not) inside "
@@ -228,7 +238,7 @@ class Tensor(Box):
         if not isinstance(self._node, Leaf):
             self._concrete("Pickling or copying a computed tensor")
         self._only_eager("Pickling or copying")
-        return _rebuild, (type(self), np.asarray(self._data), self._node is not None)
+        return _rebuild, (type(self), np.asarray(self._inner), self._node is not None)
 
     # ---- derivatives
 
@@ -251,7 +261,7 @@ class Tensor(Box):
                 "smoothly. Give it floats: ga.Tensor(value, dtype=float, requires_grad=True)."
             )
         if wanted != (self._node is not None):
-            self._node = Leaf(self._data) if wanted else None
+            self._node = Leaf(self._inner) if wanted else None
 
     @property
     def is_leaf(self) -> bool:
@@ -268,7 +278,7 @@ class Tensor(Box):
         if not isinstance(self._node, Leaf):
             raise DerivativeError("Only a tensor made with requires_grad=True has a grad.")
         if new is not None:
-            new = _tensor(new)
+            new = elementwise.astype(_tensor(new), self.dtype, copy=False)
             if new.shape != self.shape:
                 raise ShapeError(f"t.grad: shape {new.shape} for a tensor of shape {self.shape}.")
         self._node.grad = new
@@ -302,14 +312,19 @@ class Tensor(Box):
                 old = leaf.grad
                 if old is not None:
                     plain = old._node is None and not isinstance(g, Tensor)
-                    g = (old._data if plain else old) + g
+                    g = (old._inner if plain else old) + g
                 leaf.grad = g if isinstance(g, Tensor) else box(g, EAGER, None)
 
     def _first_cotangent(self, grad: Any, create_graph: bool) -> Any:
-        shape = self._data.shape
+        shape = self._inner.shape
         if grad is None:
+            if self.dtype.kind == "c":
+                raise DerivativeError(
+                    f"backward() starts at a real number, but this tensor is {self.dtype}. "
+                    "Take .real or np.abs of it, or pass grad=."
+                )
             if shape == ():
-                return self._data.dtype.type(1)
+                return self._inner.dtype.type(1)
             if self.size != 1:
                 raise ShapeError(
                     f"backward() starts at a single number, but this tensor has the shape {shape}. "
@@ -322,7 +337,11 @@ class Tensor(Box):
                 f"backward(grad): grad has the shape {grad.shape}, the tensor {shape}; "
                 "they must be equal."
             )
-        g = match(grad if create_graph else grad._data, self)
+        if grad.dtype.kind == "c" and self.dtype.kind != "c":
+            raise DerivativeError(
+                f"backward(grad): grad is complex ({grad.dtype}) for a real tensor ({self.dtype})."
+            )
+        g = match(grad if create_graph else grad._inner, self)
         return np.conjugate(g) if g.dtype.kind == "c" else g
 
     # ---- NumPy's protocols
@@ -376,25 +395,25 @@ class Tensor(Box):
         return bind(ops.add, (self, other))
 
     def __radd__(self, other: Any) -> Any:
-        return bind(ops.add, (other, self))
+        return bind(ops.add, (self, other))
 
     def __sub__(self, other: Any) -> Any:
         return bind(ops.subtract, (self, other))
 
     def __rsub__(self, other: Any) -> Any:
-        return bind(ops.subtract, (other, self))
+        return elementwise.subtract(other, self)
 
     def __mul__(self, other: Any) -> Any:
         return bind(ops.multiply, (self, other))
 
     def __rmul__(self, other: Any) -> Any:
-        return bind(ops.multiply, (other, self))
+        return bind(ops.multiply, (self, other))
 
     def __truediv__(self, other: Any) -> Any:
         return bind(ops.divide, (self, other))
 
     def __rtruediv__(self, other: Any) -> Any:
-        return bind(ops.divide, (other, self))
+        return elementwise.divide(other, self)
 
     def __mod__(self, other: Any) -> Any:
         return bind(ops.remainder, (self, other))
@@ -584,19 +603,10 @@ def _no_rule(func: Any, how: str = "") -> DerivativeError:
     )
 
 
-def _peek(t: Any) -> Any:
-    """The number behind a box, if one is known already; None if not."""
-    while isinstance(t, Box):
-        if t._trace.hidden or isinstance(t._data, ShapeDtype):
-            return None
-        t = t._data
-    return t
-
-
 def _unknown(t: Any) -> Trace:
     """The trace for which a value is not known."""
-    while isinstance(t._data, Box) and not t._trace.hidden:
-        t = t._data
+    while isinstance(t._inner, Box) and not t._trace.hidden:
+        t = t._inner
     trace: Trace = t._trace
     return trace
 

@@ -62,6 +62,4 @@ def difference(f: Callable[..., Any], xs: Sequence[Any], along: Sequence[Any]) -
 def narrowed(values: Sequence[Any]) -> list[Any]:
     """Floats and complex numbers in single precision, all else as it is."""
     narrow = {np.dtype(np.float64): np.float32, np.dtype(np.complex128): np.complex64}
-    return [
-        x.astype(narrow.get(x.dtype, x.dtype)) if hasattr(x, "dtype") else x for x in values
-    ]
+    return [x.astype(narrow.get(x.dtype, x.dtype)) if hasattr(x, "dtype") else x for x in values]

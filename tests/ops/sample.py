@@ -1,7 +1,8 @@
 """What a sample is, and the values that samples are made of.
 
-The values of an array are spread evenly over the primitive's domain and shuffled: no two are
-equal, so that no rule passes by symmetry, and none stands at a kink.
+The values of an array are different points of a grid over the primitive's domain, and those of two
+arguments in a row are of different grids: nothing is equal, so that no rule passes by symmetry,
+and nothing stands at a kink.
 """
 
 import itertools
@@ -17,8 +18,8 @@ from gradarg import _ops
 from gradarg._core.primitive import Primitive
 
 Domain = tuple[float, float]
-REAL, POSITIVE, INSIDE, ABOVE_ONE = (-2.3, 2.1), (0.3, 3.1), (-0.9, 0.85), (1.2, 4.0)
-EXPONENT, DIVIDEND, DIVISOR = (-1.7, 2.4), (-7.3, 8.1), (-2.2, -1.4)
+REAL, POSITIVE, INSIDE, ABOVE_ONE = (-2.3, 2.1), (0.3, 3.1), (-0.8, 0.75), (1.2, 4.0)
+EXPONENT, NEGATIVE, DIVIDEND, DIVISOR = (-1.7, 2.4), (-2.6, -0.5), (4.6, 5.4), (-2.2, -1.9)
 INTEGER, TRUTH = (1, 7), (0, 1)
 
 _SEEDS = itertools.count(1)
@@ -26,15 +27,18 @@ _SEEDS = itertools.count(1)
 
 def values(shape: tuple[int, ...] = (2, 3), domain: Domain = REAL) -> Any:
     """Distinct floats over a domain, or integers or truth values where the domain is of these."""
-    random = np.random.default_rng(next(_SEEDS))
+    seed = next(_SEEDS)
+    random = np.random.default_rng(seed)
     size = int(np.prod(shape))
     if domain is TRUTH:
         return (random.permutation(size) % 3 > 0).reshape(shape)[()]
     if domain is INTEGER:
         return np.asarray(random.integers(*domain, shape))[()]
     low, high = domain
-    spread = np.linspace(low, high, size) if size > 1 else np.full(size, 0.3 * low + 0.7 * high)
-    return random.permutation(spread).reshape(shape)[()]
+    grid = min(0.1, (high - low) / max(size, 1))
+    places = random.permutation(int((high - low) / grid + 0.5))[:size]
+    offset = 0.3 if seed % 2 else 0.8  # apart from the values of the argument before, and from 0
+    return np.reshape(low + grid * (places + offset), shape)[()]
 
 
 def complex_values(shape: tuple[int, ...] = (2, 3), domain: Domain = REAL) -> Any:

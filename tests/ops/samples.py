@@ -18,6 +18,7 @@ from tests.ops.sample import (
     EXPONENT,
     INSIDE,
     INTEGER,
+    NEGATIVE,
     POSITIVE,
     REAL,
     TRUTH,
@@ -33,16 +34,17 @@ from tests.ops.sample import (
 
 UNARY: dict[Domain, str] = {
     REAL: "positive negative square exp exp2 expm1 sin cos arctan sinh cosh tanh arcsinh deg2rad "
-    "rad2deg sinc nan_to_num absolute fabs conjugate real imag sigmoid softplus log_sigmoid relu "
-    "cbrt reciprocal",
+    "rad2deg sinc nan_to_num absolute fabs conjugate real imag sigmoid softplus log_sigmoid relu",
+    NEGATIVE: "cbrt reciprocal",
     POSITIVE: "sqrt log log2 log10 log1p",
     INSIDE: "arcsin arccos arctanh tan",
     ABOVE_ONE: "arccosh",
 }
 BINARY: dict[tuple[Domain, Domain], str] = {
-    (REAL, REAL): "add subtract multiply divide maximum minimum fmax fmin hypot arctan2 logaddexp "
+    (REAL, REAL): "add subtract multiply maximum minimum fmax fmin hypot arctan2 logaddexp "
     "logaddexp2 copysign heaviside",
     (DIVIDEND, DIVISOR): "remainder fmod",
+    (REAL, NEGATIVE): "divide",
     (POSITIVE, EXPONENT): "power float_power",
     (REAL, INTEGER): "ldexp",
 }
@@ -96,6 +98,7 @@ def _elementwise() -> Iterator[Sample]:
     yield from _of_two_mixed(*_named("float_power"))
     yield from _number_powers()
     yield from _choices()
+    yield from _helpers()
 
 
 def _of_one(primitive: Primitive, reference: Any, domain: Domain) -> Iterator[Sample]:
@@ -109,8 +112,8 @@ def _of_two(primitive: Primitive, reference: Any, a: Domain, b: Domain) -> Itera
     for note, (m, n) in SHAPES_OF_TWO.items():
         yield Sample(primitive, reference, (values(m, a), values(n, b)), note=note)
     x, y = values((2, 3), a), values((2, 3), b)
-    yield Sample(primitive, reference, (x, y[0, 0].item()), note="array-number")
-    if primitive is not elementwise.ldexp:
+    if primitive is not elementwise.power:  # where numbers have rows of their own
+        yield Sample(primitive, reference, (x, y[0, 0].item()), note="array-number")
         yield Sample(primitive, reference, (x[0, 0].item(), y), note="number-array")
     yield Sample(primitive, reference, (x.T[::-1], y.T), note="reversed")
 
@@ -123,15 +126,44 @@ def _of_two_mixed(primitive: Primitive, reference: Any) -> Iterator[Sample]:
 
 def _number_powers() -> Iterator[Sample]:
     for n in (3, 2, 1, 0, -2, 0.5, 2.5, -0.5, 2.0):
-        x = values(domain=POSITIVE if isinstance(n, float) else REAL)
+        x = values(domain=POSITIVE if isinstance(n, float) else NEGATIVE)
         yield Sample(elementwise.power_number, np.power, (x, n), note=f"array ** {n}")
     yield Sample(elementwise.power_number, np.power, (complex_values(), 3), note="complex ** 3")
-    yield Sample(elementwise.power_number, np.power, (values((), POSITIVE), 1.5), note="scalar ** 1.5")
+    yield Sample(
+        elementwise.power_number, np.power, (values((), POSITIVE), 1.5), note="scalar ** 1.5"
+    )
     for n in (2, 1, 0.3):
         yield Sample(elementwise.number_power, np.power, (n, values()), note=f"{n} ** array")
     yield Sample(elementwise.number_power, np.power, (2.5, values(())), note="2.5 ** scalar")
     args = (1.5 + 1j, values())
     yield Sample(elementwise.number_power, np.power, args, note="complex ** array")
+
+
+def _sinc_slope(x: Any, order: int) -> Any:
+    return (np.cos(np.pi * x) - np.sinc(x)) / x
+
+
+def _sinc_curvature(x: Any, order: int) -> Any:
+    return -(np.pi**2) * np.sinc(x) - 2 / x * _sinc_slope(x, 1)
+
+
+def _helpers() -> Iterator[Sample]:
+    """Rows that other rows are made of."""
+    for note, args in {
+        "equal": (values(), values(domain=NEGATIVE)),
+        "broadcast": (values((3,)), values((4, 2, 1), NEGATIVE)),
+        "scalars": (values(()), values((), NEGATIVE)),
+        "complex": (complex_values(), complex_values(domain=NEGATIVE)),
+    }.items():
+        yield Sample(elementwise.quotient, np.divide, args, note=note)
+        yield Sample(elementwise.product, np.multiply, args, note=note)
+    for decimals in (0, 1, -1):
+        params = {"decimals": decimals}
+        for note, x in {"": 30 * values(), "integers": np.array([[14], [-25]])}.items():
+            yield Sample(elementwise.round, np.round, (x,), params, f"{note} {decimals}")
+    for order, reference in ((1, _sinc_slope), (2, _sinc_curvature)):
+        params = {"order": order}
+        yield Sample(elementwise.sinc_derivative, reference, (values(),), params, f"{order}")
 
 
 def _choices() -> Iterator[Sample]:
@@ -265,11 +297,11 @@ def _casts() -> Iterator[Sample]:
     x = values()
     for source, target in (
         (x, np.complex128),
-        (x.astype(np.float32), np.float32),
+        (x, np.float64),
         (values((2, 3), INTEGER), np.float64),
-        (values(()), np.float64),
+        (values(()), np.complex128),
     ):
-        note = f"{source.dtype} to {np.dtype(target)}"
+        note = f"{source.dtype}[{source.ndim}] to {np.dtype(target)}"
         yield Sample(structure.astype, cast, (source,), {"dtype": np.dtype(target)}, note)
     for target in (np.int32, bool):
         params = {"dtype": np.dtype(target)}
@@ -411,17 +443,22 @@ def _products() -> Iterator[Sample]:
 
 
 def _matrix(*lead: int, n: int = 3) -> Any:
-    return values((*lead, n, n)) + 2.5 * np.eye(n)
+    return values((*lead, n, n)) + 3.5 * np.eye(n)
 
 
 def _symmetric(a: Any) -> tuple[Any, ...]:
     return ((a + np.conjugate(a.mT)) * 0.5,)
 
 
+def _cofactor(a: Any) -> Any:
+    return np.linalg.det(a)[..., None, None] * np.linalg.inv(a).mT
+
+
 def _linalg() -> Iterator[Sample]:
     imaginary = 0.6j * _matrix()
-    for name in ("inv", "det", "slogdet", "cholesky"):
-        primitive, reference = getattr(linalg, name), getattr(np.linalg, name)
+    for name in ("inv", "det", "slogdet", "cholesky", "cofactor"):
+        primitive = getattr(linalg, name)
+        reference = _cofactor if name == "cofactor" else getattr(np.linalg, name)
         prepare = {"prepare": _symmetric} if name == "cholesky" else {}
         for note, a in {
             "": _matrix(),

@@ -1,13 +1,14 @@
 """Each sample of the table, taken through all that holds for every primitive."""
 
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 import pytest
 
 import gradarg as ga
+from gradarg._core import tape
 from gradarg._core.primitive import Joint
 from gradarg._core.trace import shape_dtype
 from gradarg._ops import elementwise, structure
@@ -141,6 +142,17 @@ def test_backward_of_tensors(sample: Sample):
     close([g.value for g in collected()], ga.vjp(derivative, *xs)[1](e), 1e-10)
 
 
+@smooth
+def test_forgotten_values_are_not_missed(sample: Sample, monkeypatch: pytest.MonkeyPatch):
+    """The tape drops large values that no rule reads; here it takes every array for large."""
+    f, xs = sample.of(sample.places("fc"))
+    first = derivatives(f, xs, 5)[1]
+    second = derivatives(first, xs, 5)[1]
+    expected = [*first(*xs), *second(*xs)]
+    monkeypatch.setattr(tape, "_LARGE", -1)
+    same([*first(*xs), *second(*xs)], expected)
+
+
 @every
 def test_vmap_is_a_loop(sample: Sample):
     for places in subsets(sample.places()):
@@ -240,6 +252,36 @@ def test_rules_read_what_they_say(sample: Sample):
     g = direction(out, np.random.default_rng(10))
     for i, rule in rules_of(sample):
         read = sample.primitive.reads(i, len(args))
-        bare = [shape_dtype(a) if j not in read and hasattr(a, "dtype") else a for j, a in enumerate(args)]
+        bare = [
+            shape_dtype(a) if j not in read and hasattr(a, "dtype") else a
+            for j, a in enumerate(args)
+        ]
         bare_out = out if -1 in read else shape_dtype(out)
         same(rule(g, bare_out, *bare, **sample.params), rule(g, out, *args, **sample.params))
+
+
+ELEMENTWISE = {
+    s.primitive: s
+    for s in TABLE
+    if s.primitive in [*vars(elementwise).values(), *elementwise.CONSTANT.values()]
+}
+DTYPES = list("?bBilefdFD")
+
+
+@pytest.mark.filterwarnings("ignore")  # what the ones below give is of no interest
+@pytest.mark.parametrize("sample", ELEMENTWISE.values(), ids=lambda s: s.name)
+def test_predicted_dtypes(sample: Sample):
+    """Staging promotes as NumPy does: every dtype with every other, and with Python's numbers."""
+    arrays = [np.ones(shape, dtype) for dtype in DTYPES for shape in ((), (2,))]
+    primitive, params = sample.primitive, sample.params
+    for args in product([*arrays, 1, 1.0], repeat=len(sample.args)):
+        if not any(isinstance(a, np.ndarray) for a in args):
+            continue
+        types = [shape_dtype(a) if isinstance(a, np.ndarray) else a for a in args]
+        try:
+            expected = shape_dtype(primitive.impl(*args, **params))
+        except TypeError:
+            with pytest.raises(TypeError):
+                primitive.shape(*types, **params)
+        else:
+            assert primitive.shape(*types, **params) == expected, args

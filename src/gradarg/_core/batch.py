@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .trace import Trace, box
+from .trace import Trace, box, passed_only
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -22,10 +22,10 @@ class Batch(Trace):
 
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
-            self.refuse(primitive)
+            self.refuse(primitive.name)
         mapped = [self.owns(a) for a in args]
         values = [self.lower(a) for a in args]
         out = primitive.batch(primitive, self.size, mapped, values, params)
         if primitive.multi:
-            return tuple(box(o, self, None) for o in out)
+            return tuple(box(o, self, None) for o in passed_only(primitive.name, self, out))
         return box(out, self, None)

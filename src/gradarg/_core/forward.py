@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .tape import cast
-from .trace import Trace, bind, box
+from .trace import Trace, bind, box, passed_only
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -19,10 +19,12 @@ class Forward(Trace):
 
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
-            self.refuse(primitive)
+            self.refuse(primitive.name)
         tangents = [a._node if self.owns(a) else None for a in args]
         values = [self.lower(a) for a in args]
         out = bind(primitive, values, params)
+        if primitive.multi:
+            passed_only(primitive.name, self, out)
         if primitive.jvp is None or not self.recording:
             return out
         tangent = primitive.jvp(tangents, out, *values, **params)

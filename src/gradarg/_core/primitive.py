@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ShapeError
+from .errors import DerivativeError, ShapeError
 from .tape import Joint, Tape, backward, match
-from .trace import ShapeDtype, bind, zeros
+from .trace import ShapeDtype, bind, peek, zeros
 
 Rule = Callable[..., Any]
 
@@ -217,8 +217,9 @@ def general(
 def transposed_jvp(primitive: Primitive, g: Any, out: Any, *args: Any, **params: Any) -> list[Any]:
     """The VJP from the JVP: it is linear in the tangents, so walking it back from g transposes."""
     with Tape("vjp", primitive.impl) as tape:
-        tangents = [tape.leaf(zeros(a)) if _varies(a) else None for a in args]
+        tangents = [tape.leaf(zeros(a)) if varies(a) else None for a in args]
         outs = primitive.jvp(tangents, out, *args, **params)  # type: ignore[misc]
+    _refuse_affine(primitive, "JVP", outs if primitive.multi else (outs,))
     pairs = zip(outs, g) if primitive.multi else ((outs, g),)
     found = backward([(o._node, match(gi, o)) for o, gi in pairs if tape.owns(o)])
     return [None if t is None else found.get(t._node) for t in tangents]
@@ -239,6 +240,7 @@ def transposed_vjp(
                 None if t is None else primitive.vjps[i](g, out, *args, **params)
                 for i, t in enumerate(tangents)
             ]
+        _refuse_affine(primitive, "VJP", cts)
         roots = []
         for c, t, a in zip(cts, tangents, args):
             if t is not None and c is not None:
@@ -250,7 +252,18 @@ def transposed_vjp(
     return result if primitive.multi else result[0]
 
 
-def _varies(value: Any) -> bool:
+def _refuse_affine(primitive: Primitive, rule: str, results: Sequence[Any]) -> None:
+    """A rule is linear, so at zero it is zero; where not, its transpose says nothing."""
+    for value in map(peek, results):
+        if value is not None and np.any(np.nan_to_num(value)):
+            raise DerivativeError(
+                f"The {rule} rule of {primitive.name} is not linear in its "
+                f"{'tangent' if rule == 'JVP' else 'cotangent'} (of zero it makes {value!r:.60}), "
+                "so the other mode cannot be had from it. Make it linear, or give both rules."
+            )
+
+
+def varies(value: Any) -> bool:
     return hasattr(value, "dtype") and value.dtype.kind in "fc"
 
 

@@ -9,13 +9,14 @@ node once, after everything that used it, with no recursion and no sort.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import DerivativeError, FreedGraphError, MutatedArrayError
+from .errors import FreedGraphError, MutatedArrayError
 from .trace import (
     _NO_GRAD_BELOW,
     Box,
@@ -24,6 +25,7 @@ from .trace import (
     bind,
     box,
     constant,
+    passed_only,
     shape_dtype,
     zeros,
 )
@@ -35,8 +37,8 @@ _SEQUENCE = itertools.count()
 _new = object.__new__
 _LARGE = 4096  # elements; only arrays above this are worth forgetting
 _COPY_BYTES = 1 << 16  # a foreign array is copied up to here, and watched above
-_SUM_BYTES = 1 << 23  # watched as a whole up to here, by sample above
-_FEW, _MANY = 1 << 12, 1 << 16  # elements in a sample
+_WHOLE_BYTES = 1 << 23  # watched as a whole up to here, by sample above
+_SAMPLE = 1 << 16  # elements
 
 
 class Leaf:
@@ -98,9 +100,9 @@ class Cotangents(dict[int, Any]):
 class Watch:
     """A foreign array that a node needs unchanged, and a fingerprint to tell.
 
-    Up to 8 MB, all elements are summed and 4,096 are compared, so that any change shows. Of larger
-    arrays, 65,536 elements spread over the whole are compared: a buffer that was filled again is
-    found, a single element poked into millions can be missed.
+    Up to 8 MB it is made of the sums of all rows and columns of the elements laid out in a square,
+    so that any one change shows. Of larger arrays it takes 65,536 elements spread over the whole:
+    a buffer that was filled again is found, a single element poked into millions can be missed.
     """
 
     __slots__ = ("array", "print", "user")
@@ -109,13 +111,16 @@ class Watch:
         self.array, self.user = array, user
         self.print = self._fingerprint()
 
-    def _fingerprint(self) -> tuple[int, int]:
+    def _fingerprint(self) -> int:
         a = self.array
-        flat: Any = a.ravel(order="K") if a.flags.forc else a.flat
-        whole = a.nbytes <= _SUM_BYTES and a.flags.forc
-        sample = flat[:: max(1, a.size // (_FEW if whole else _MANY))].tobytes()
-        bits = flat.view(f"u{min(a.itemsize, 8)}") if whole else np.zeros(1, "u1")
-        return hash(sample), int(np.add.reduce(bits, dtype=bits.dtype))
+        if a.nbytes > _WHOLE_BYTES:
+            flat: Any = a.ravel(order="K") if a.flags.forc else a.flat
+            return hash(flat[:: a.size // _SAMPLE].tobytes())
+        bits = a.ravel(order="K").view(f"u{min(a.itemsize, 8)}")
+        side = math.isqrt(bits.size)
+        square, rest = bits[: side * side].reshape(side, side), bits[side * side :]
+        sums = [np.add.reduce(square, axis=i, dtype=bits.dtype).tobytes() for i in (0, 1)]
+        return hash((*sums, rest.tobytes()))
 
     def check(self) -> None:
         if self._fingerprint() != self.print:
@@ -130,6 +135,10 @@ def foreign(array: Any, user: str, watch: list[Watch]) -> Any:
     """An array that user code may write to, made safe to keep: a copy, or watched if large."""
     if type(array) is not np.ndarray or (array.flags.owndata and not array.flags.writeable):
         return array
+    repeated = [s == 0 and n > 1 for s, n in zip(array.strides, array.shape)]
+    if any(repeated) and array.size:  # what is repeated is enough
+        once = array[tuple(slice(1) if r else slice(None) for r in repeated)]
+        return np.broadcast_to(foreign(once, user, watch), array.shape)
     if array.nbytes <= _COPY_BYTES:
         return array.copy(order="K")
     watch.append(Watch(array, user))
@@ -161,7 +170,7 @@ class Tape(Trace):
             if isinstance(a, Box):
                 if a._trace is self:
                     node = a._node
-                    values.append(a._data)
+                    values.append(a._inner)
                     parents.append(node)
                     if node is not None:
                         tracked = True
@@ -175,11 +184,14 @@ class Tape(Trace):
             parents.append(None)
         level = self.level
         if self.closed:
-            self.refuse(primitive)
+            self.refuse(primitive.name)
         if not tracked or primitive.vjps is None or level < _NO_GRAD_BELOW.get():
             return self._untracked(primitive, values, params)
         if primitive.record is not None:
-            return primitive.record(self, values, parents, params)
+            watch: list[Watch] = []
+            for i in strange or ():
+                values[i] = foreign(values[i], primitive.name, watch)
+            return primitive.record(self, values, parents, watch or None)
         out = bind(primitive, values, params) if level else primitive.impl(*values, **params)
         node = Node(primitive, values, parents, out, params)
         if primitive.multi:
@@ -192,7 +204,7 @@ class Tape(Trace):
         ):
             _forget_and_guard(node, strange or ())
         new = _new(Box.kind)
-        new._data, new._trace, new._node = out, self, node
+        new._inner, new._trace, new._node = out, self, node
         return new
 
     def _untracked(self, primitive: Primitive, values: Sequence[Any], params: Any) -> Any:
@@ -205,12 +217,7 @@ class Tape(Trace):
 
 def boxed_outputs(tape: Tape, node: Node, outs: Sequence[Any]) -> tuple[Any, ...]:
     """The outputs of a node with several, as boxes; integers among them have no derivative."""
-    for o in outs:
-        if isinstance(o, Box) and o._trace.level >= tape.level:
-            raise DerivativeError(
-                f"{node.primitive.name} uses a value of {o._trace} that it was not passed: its "
-                "derivative with respect to it would be lost. Pass the value as an argument."
-            )
+    passed_only(node.primitive.name, tape, outs)
     return tuple(
         box(o, tape, Port(node, i))
         if o.dtype.kind in "fc"

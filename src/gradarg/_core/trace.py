@@ -31,9 +31,9 @@ _NUMBERS = (bool, int, float, complex, np.generic)
 class Box:
     """A value under watch by a trace. `Tensor` is the one subclass users meet."""
 
-    __slots__ = ("__weakref__", "_data", "_node", "_trace")
+    __slots__ = ("__weakref__", "_inner", "_node", "_trace")
 
-    _data: Any  # the value, one level down: an array, a box of an outer trace, a ShapeDtype
+    _inner: Any  # the value, one level down: an array, a box of an outer trace, a ShapeDtype
     _trace: Trace
     _node: Any  # the trace's mark: a Node, a tangent, a Var, ...
 
@@ -47,7 +47,7 @@ class Box:
 def box(data: Any, trace: Trace, node: Any) -> Box:
     """A new box, past the public constructor."""
     new = object.__new__(Box.kind)
-    new._data, new._trace, new._node = data, trace, node
+    new._inner, new._trace, new._node = data, trace, node
     return new
 
 
@@ -77,7 +77,7 @@ class Trace:
     def lower(self, value: Any) -> Any:
         """The value one level down; constants of this trace are there already."""
         if isinstance(value, Box):
-            return value._data if value._trace is self else value
+            return value._inner if value._trace is self else value
         return constant(value, str(self))
 
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -88,10 +88,10 @@ class Trace:
     def recording(self) -> bool:
         return self.level >= _NO_GRAD_BELOW.get()
 
-    def refuse(self, primitive: Primitive) -> NoReturn:
+    def refuse(self, where: str) -> NoReturn:
         """A value of this trace was met after the trace had ended."""
         raise LeakedValueError(
-            f"{primitive.name} met a value that belongs to {self}, which has ended. "
+            f"{where} met a value that belongs to {self}, which has ended. "
             "The function must have put it where it outlived the call: a global, an attribute, "
             "a list of the caller. Return it instead (has_aux=True helps), or keep "
             "ga.stop_gradient(x) of it."
@@ -128,6 +128,11 @@ def constant(value: Any, where: str) -> Any:
         raise DerivativeError(
             f"{where} met a MaskedArray, whose mask would be lost. Pass "
             "x.filled(...), and select with np.where."
+        )
+    if isinstance(value, np.matrix):
+        raise DerivativeError(
+            f"{where} met a np.matrix, for which * is the matrix product. Pass "
+            "np.asarray(x), and write @ for products."
         )
     array = value if type(value) is np.ndarray else np.asarray(value)
     if array.dtype.kind not in "biufc":
@@ -181,6 +186,31 @@ def shape_dtype(value: Any) -> ShapeDtype:
     if not hasattr(value, "shape"):
         value = np.asarray(value)
     return ShapeDtype(value.shape, value.dtype)
+
+
+def refuse_captured(name: str, trace: Trace) -> NoReturn:
+    """A function that is one operation used a value that it was not passed."""
+    raise DerivativeError(
+        f"{name} uses a value of {trace} that it was not passed: its derivative with respect to "
+        "it would be lost. Pass the value as an argument."
+    )
+
+
+def passed_only(name: str, trace: Trace, outs: Sequence[Any]) -> Sequence[Any]:
+    """The outputs of an operation of `trace`, which must lie below it."""
+    for o in outs:
+        if isinstance(o, Box) and o._trace.level >= trace.level:
+            refuse_captured(name, o._trace)
+    return outs
+
+
+def peek(value: Any) -> Any:
+    """The number or array behind a value's boxes, if one is known; None if not."""
+    while isinstance(value, Box):
+        if value._trace.hidden or isinstance(value._inner, ShapeDtype):
+            return None
+        value = value._inner
+    return value
 
 
 def zeros(like: Any) -> Any:

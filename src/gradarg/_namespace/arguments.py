@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._core.errors import ShapeError
-from .._core.trace import Box, bind
+from .._core.trace import Box, bind, constant
 from .._ops import structure
 
 Axis = int | Sequence[int] | None
@@ -23,7 +23,7 @@ def array(x: Any) -> Any:
         rows = [array(item) for item in x]  # a list of tensors is their stack, as in np.array
         rows = [bind(structure.reshape, (r,), {"shape": (1, *r.shape)}) for r in rows]
         return bind(structure.concatenate, rows, {"axis": 0})
-    return np.asarray(x)
+    return np.asarray(constant(x, "gradarg"))
 
 
 def holds_box(items: Sequence[Any]) -> bool:

@@ -27,12 +27,16 @@ def matmul(x1: Any, x2: Any, /) -> Any:
     array([4., 6.])
     """
     x, y = array(x1), array(x2)
-    m, n = x.ndim, y.ndim
-    if m == 0 or n == 0:
+    if x.ndim == 0 or y.ndim == 0:
         raise ShapeError(f"matmul: {_shapes(x, y)} holds a single number; multiply with * instead.")
+    return _product("matmul", x, y)
+
+
+def _product(name: str, x: Any, y: Any) -> Any:
+    m, n = x.ndim, y.ndim
     if x.shape[-1] != y.shape[0 if n == 1 else -2]:
         raise ShapeError(
-            f"matmul: {_shapes(x, y)} do not fit: the last axis on the left has {x.shape[-1]} "
+            f"{name}: {_shapes(x, y)} do not fit: the last axis on the left has {x.shape[-1]} "
             f"elements, the {'only' if n == 1 else 'last but one'} on the right "
             f"{y.shape[0 if n == 1 else -2]}."
         )
@@ -57,8 +61,8 @@ def dot(a: Any, b: Any) -> Any:
     if a.ndim == 0 or b.ndim == 0:
         return bind(elementwise.multiply, (a, b))
     if a.ndim <= 2 and b.ndim <= 2:
-        return matmul(a, b)
-    return tensordot(a, b, ([a.ndim - 1], [max(b.ndim - 2, 0)]))
+        return _product("dot", a, b)
+    return _sum_over("dot", a, b, [a.ndim - 1], [max(b.ndim - 2, 0)])
 
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
@@ -70,9 +74,13 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         left, right = (list(x) if isinstance(x, (list, tuple)) else [x] for x in axes)
     left = [axis_of(i, a.ndim, "tensordot") for i in left]
     right = [axis_of(i, b.ndim, "tensordot") for i in right]
+    return _sum_over("tensordot", a, b, left, right)
+
+
+def _sum_over(name: str, a: Any, b: Any, left: list[int], right: list[int]) -> Any:
     sizes = [a.shape[i] for i in left]
     if sizes != [b.shape[i] for i in right]:
-        raise ShapeError(f"tensordot: {_shapes(a, b)} differ in the axes {left} and {right}.")
+        raise ShapeError(f"{name}: {_shapes(a, b)} differ in the axes {left} and {right}.")
     rows = [i for i in range(a.ndim) if i not in left]
     columns = [i for i in range(b.ndim) if i not in right]
     shared = int(np.prod(sizes, dtype=int))
@@ -96,20 +104,24 @@ def inner(a: Any, b: Any) -> Any:
     a, b = array(a), array(b)
     if a.ndim == 0 or b.ndim == 0:
         return bind(elementwise.multiply, (a, b))
-    return tensordot(a, b, ([a.ndim - 1], [b.ndim - 1]))
+    return _sum_over("inner", a, b, [a.ndim - 1], [b.ndim - 1])
 
 
 def vdot(a: Any, b: Any) -> Any:
     """The sum of conj(a) * b over all elements."""
-    return matmul(ravel(_conjugated(array(a))), ravel(b))
+    a, b = array(a), array(b)
+    if a.size != b.size:
+        raise ShapeError(f"vdot: {_shapes(a, b)} differ in the number of elements.")
+    return _product("vdot", ravel(_conjugated(a)), ravel(b))
 
 
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The sum of conj(x1) * x2 along an axis."""
-    product = bind(
-        elementwise.multiply,
-        (moveaxis(_conjugated(array(x1)), axis, -1), moveaxis(array(x2), axis, -1)),
-    )
+    x, y = array(x1), array(x2)
+    if x.shape[axis_of(axis, x.ndim, "vecdot")] != y.shape[axis_of(axis, y.ndim, "vecdot")]:
+        raise ShapeError(f"vecdot: {_shapes(x, y)} differ in the axis {axis}.")
+    x, y = moveaxis(_conjugated(x), axis, -1), moveaxis(y, axis, -1)
+    product = bind(elementwise.multiply, (x, y))
     return bind(structure.sum, (product,), {"axis": (product.ndim - 1,)})
 
 
@@ -148,7 +160,12 @@ def einsum(subscripts: str, /, *operands: Any, optimize: Any = None) -> Any:
     for i, letters in enumerate(inputs):
         elsewhere = set(output).union(*(inputs[:i] + inputs[i + 1 :]))
         arrays[i], inputs[i] = _summed(arrays[i], letters, elsewhere)
-    return bind(contract.einsum, arrays, {"subscripts": f"{','.join(inputs)}->{output}"})
+    params = {"subscripts": f"{','.join(inputs)}->{output}"}
+    try:
+        return bind(contract.einsum, arrays, params)
+    except ValueError:
+        contract.einsum.shape(*arrays, **params)  # which names the operation and the lengths
+        raise
 
 
 def _explicit(subscripts: str, arrays: Sequence[Any]) -> tuple[list[str], str]:
@@ -173,6 +190,11 @@ def _explicit(subscripts: str, arrays: Sequence[Any]) -> tuple[list[str], str]:
                 f"{tuple(x.shape)}."
             )
     if arrow:
+        if shared and "..." not in output:
+            raise ShapeError(
+                f"einsum: the Ellipsis (...) of '{subscripts}' stands for axes of the operands, so "
+                "the output needs one too."
+            )
         output = output.replace("...", shared)
     else:
         counts = Counter("".join(inputs))

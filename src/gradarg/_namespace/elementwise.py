@@ -144,7 +144,10 @@ def _unary(primitive: Primitive, formula: str) -> Callable[..., Any]:
 
 def _binary(primitive: Primitive, formula: str) -> Callable[..., Any]:
     def function(x: Any, y: Any, /) -> Any:
-        return bind(primitive, (number_or_array(x), number_or_array(y)))
+        x, y = number_or_array(x), number_or_array(y)
+        if x.__class__ is complex and y.dtype in (np.float64, np.complex128):
+            x = np.complex128(x)  # Python would multiply it with np.float64 into its own complex
+        return bind(primitive, (x, y))
 
     return _named(function, primitive, f"Elementwise {formula}. Broadcasts x against y.")
 
@@ -233,7 +236,6 @@ floor = _constant("floor")
 ceil = _constant("ceil")
 trunc = _constant("trunc")
 rint = _constant("rint")
-sign = _constant("sign")
 floor_divide = _constant("floor_divide")
 spacing = _constant("spacing")
 equal = _constant("equal")
@@ -278,6 +280,15 @@ def power(x: Any, y: Any, /) -> Any:
     if isinstance(x, (int, float)):
         return bind(ops.number_power, (x, y))
     return bind(ops.power, (x, y))
+
+
+def sign(x: Any, /) -> Any:
+    """-1, 0 or 1 as x is negative, zero or positive; of a complex number x / |x|, or 0."""
+    x = array(x)
+    if x.dtype.kind != "c":
+        return bind(ops.CONSTANT["sign"], (x,))
+    size = absolute(x)
+    return bind(ops.divide, (x, where(equal(size, 0), 1, size)))
 
 
 def where(condition: Any, x: Any, y: Any, /) -> Any:
@@ -329,8 +340,10 @@ def modf(x: Any, /) -> tuple[Any, Any]:
 
 def round(a: Any, decimals: int = 0) -> Any:
     """a rounded to a number of decimals; its derivative is zero or does not exist."""
-    scale = 10.0**decimals
-    return rint(bind(ops.multiply, (array(a), scale))) / scale
+    a = array(a)
+    if decimals == 0 and a.dtype.kind == "f":
+        return rint(a)
+    return bind(ops.round, (a,), {"decimals": decimals})
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:

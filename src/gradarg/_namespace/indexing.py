@@ -56,15 +56,16 @@ def _changed(x: Any, index: Any, values: Any, *, add: bool) -> Any:
         values = astype(values, x.dtype)
     if all(_is_basic(i) for i in index):
         params = {"index": tuple(map(_plain, index))}
+        shape = structure.constant_array(False, tuple(x.shape))[params["index"]].shape
+        values = _fitting(values, shape)
         if add:
             values = bind(elementwise.add, (bind(structure.getitem, (x,), params), values))
         return bind(structure.put, (x, values), params)
     plan = _Plan(x, index)
     part = plan.bring(x)
-    lead = np.broadcast_shapes(*(a.shape for a in plan.arrays))
     rest = tuple(part.shape[len(plan.arrays) :])
-    shape = rest[: plan.target] + lead + rest[plan.target :]
-    values = bind(structure.broadcast_to, (values,), {"shape": shape})
+    shape = rest[: plan.target] + _common_shape(plan.arrays) + rest[plan.target :]
+    values = bind(structure.broadcast_to, (_fitting(values, shape),), {"shape": shape})
     values = _move_group(values, plan.target, plan.rank, 0)
     if add:
         added = bind(structure.scatter_add, (values, *plan.arrays), {"shape": tuple(part.shape)})
@@ -75,6 +76,19 @@ def _changed(x: Any, index: Any, values: Any, *, add: bool) -> Any:
     if plan.slices:
         return bind(structure.put, (x, part), {"index": plan.index})
     return part
+
+
+def _fitting(values: Any, shape: tuple[int, ...]) -> Any:
+    """Values to go into a part of this shape: they broadcast, and further axes are of length 1."""
+    given = tuple(values.shape)
+    extra = max(0, len(given) - len(shape))
+    try:
+        fits = set(given[:extra]) <= {1} and np.broadcast_shapes(given[extra:], shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ShapeError(f"x.at[...]: values of shape {given} do not fit a part of shape {shape}.")
+    return bind(structure.reshape, (values,), {"shape": given[extra:]}) if extra else values
 
 
 def _is_basic(i: Any) -> bool:
@@ -94,16 +108,18 @@ class _Plan:
     """How x[index] with arrays in the index becomes one gather."""
 
     def __init__(self, x: Any, index: tuple[Any, ...]) -> None:
-        entries = _expand(index, x.ndim)
+        entries, gap = _expand(index, tuple(x.shape))
         advanced = [k for k, e in enumerate(entries) if not isinstance(e, slice) and e is not None]
-        # NumPy: next to each other, the arrays' axes stay in place; apart, they go first
+        # NumPy: next to each other, the arrays' axes stay in place; apart, they go first, and an
+        # Ellipsis sets them apart even where it stands for no axis
         together = advanced[-1] - advanced[0] == len(advanced) - 1
+        together = together and not advanced[0] < gap <= advanced[-1]
         basic = tuple(e if e is None or isinstance(e, slice) else slice(None) for e in entries)
         self.index = tuple(map(_plain, basic))
         self.arrays = [
             np.asarray(e) if isinstance(e, int) else e for e in (entries[k] for k in advanced)
         ]
-        self.rank = max(a.ndim for a in self.arrays)
+        self.rank = len(_common_shape(self.arrays))
         self.axes = advanced
         self.target = advanced[0] if together else 0
         self.slices = any(i != slice(None) for i in self.index)
@@ -116,40 +132,79 @@ class _Plan:
         return _ordered(x, self.order)
 
 
-def _expand(index: tuple[Any, ...], ndim: int) -> list[Any]:
-    """The index with masks as positions, sequences as arrays, and the Ellipsis written out."""
+def _expand(index: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[list[Any], int]:
+    """The index with masks as positions, sequences as arrays, and the Ellipsis written out.
+
+    Also the place where the Ellipsis stood, or -1.
+    """
+    items = [i if _is_basic(i) else _array(i) for i in index]
+    takes = [0 if i is None or i is Ellipsis else i.ndim if _is_mask(i) else 1 for i in items]
+    used, dots = sum(takes), sum(i is Ellipsis for i in items)
+    if used > len(shape):
+        raise IndexError(f"Too many indices: {used} for an array of {len(shape)} dimensions.")
+    if dots > 1:
+        raise IndexError("An index can have only one Ellipsis (...).")
+    if not dots:
+        items.append(Ellipsis)
+        takes.append(0)
     entries: list[Any] = []
-    for i in index:
-        if _is_basic(i):
-            entries.append(i if i is None or i is Ellipsis or isinstance(i, slice) else int(i))
-            continue
-        i = array(i)
-        if i.dtype == bool:
-            entries.extend(np.nonzero(_concrete(i)))
-        elif i.dtype.kind in "iu" or i.size == 0:
-            entries.append(i if i.dtype.kind in "iu" else i.astype(np.intp))
+    gap, axis = -1, 0
+    for i, count in zip(items, takes):
+        if i is Ellipsis:
+            gap, count = len(entries) if dots else -1, len(shape) - used
+            entries += [slice(None)] * count
+        elif _is_mask(i):
+            mask, covered = _concrete(i), shape[axis : axis + count]
+            if mask.shape != covered or not count:
+                raise IndexError(
+                    f"A boolean index of shape {mask.shape} does not fit axes of the lengths "
+                    f"{covered} of an array of shape {shape}."
+                )
+            entries += np.nonzero(mask)
         else:
-            raise IndexError(f"An index array must be of integers or bools, not {i.dtype}.")
-    used = sum(e is not None and e is not Ellipsis for e in entries)
-    if used > ndim:
-        raise IndexError(f"Too many indices: {used} for an array of {ndim} dimensions.")
-    missing = [slice(None)] * (ndim - used)
-    place = next((k for k, e in enumerate(entries) if e is Ellipsis), len(entries))
-    return entries[:place] + missing + entries[place + 1 :]
+            entries.append(i if i is None or isinstance(i, slice) or _is_array(i) else int(i))
+        axis += count
+    return entries, gap
+
+
+def _array(i: Any) -> Any:
+    i = array(i)
+    if i.dtype.kind in "biu":
+        return i
+    if i.size:
+        raise IndexError(f"An index array must be of integers or bools, not {i.dtype}.")
+    return i.astype(np.intp)
+
+
+def _is_array(i: Any) -> bool:
+    return isinstance(i, (Box, np.ndarray))
+
+
+def _is_mask(i: Any) -> bool:
+    return _is_array(i) and bool(i.dtype.kind == "b")
+
+
+def _common_shape(arrays: Sequence[Any]) -> tuple[int, ...]:
+    shapes = [tuple(a.shape) for a in arrays]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = ", ".join(map(str, shapes))
+        raise IndexError(f"The index arrays of shapes {listed} do not broadcast.") from None
 
 
 def _concrete(mask: Any) -> Any:
     """The values of a boolean mask, which must be known: they decide the result's shape."""
     while isinstance(mask, Box):
         if mask._trace.hidden or (
-            not hasattr(mask._data, "__array_interface__")
-            and (not isinstance(mask._data, (Box, np.generic)))
+            not hasattr(mask._inner, "__array_interface__")
+            and (not isinstance(mask._inner, (Box, np.generic)))
         ):
             raise ConcreteValueError(
                 f"x[mask] has a shape that depends on the values of the mask, which are not known "
                 f"inside {mask._trace}. Keep the shape: np.where(mask, x, 0)."
             )
-        mask = mask._data
+        mask = mask._inner
     return mask
 
 

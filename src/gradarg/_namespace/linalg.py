@@ -10,7 +10,9 @@ from .._ops import linalg as ops
 from .._ops import structure
 from .arguments import array
 from .contraction import matmul, outer, tensordot, vecdot
-from .manipulation import diagonal, matrix_transpose, trace
+from .manipulation import diagonal as _diagonal
+from .manipulation import matrix_transpose
+from .manipulation import trace as _trace
 
 __all__ = [
     "cholesky",
@@ -40,6 +42,16 @@ def _matrices(name: str, a: Any) -> Any:
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise ShapeError(f"{name} needs square matrices, but got the shape {tuple(a.shape)}.")
     return a
+
+
+def diagonal(x: Any, /, *, offset: int = 0) -> Any:
+    """The diagonal of each matrix."""
+    return _diagonal(x, offset, -2, -1)
+
+
+def trace(x: Any, /, *, offset: int = 0) -> Any:
+    """The sum over the diagonal of each matrix."""
+    return _trace(x, offset, -2, -1)
 
 
 def solve(a: Any, b: Any) -> Any:

@@ -100,7 +100,7 @@ def reshape(
     if order == "F":
         new = shape_of(shape, "reshape")
         return transpose(reshape(transpose(a), new[::-1]))
-    if order not in ("C", "A"):
+    if order != "C":
         raise ShapeError(f"reshape: order {order!r} is not one of 'C', 'F'.")
     new = _without_minus_one(shape_of(shape if newshape is None else newshape, "reshape"), a)
     return bind(structure.reshape, (a,), {"shape": new})
@@ -165,6 +165,8 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     targets = [axis_of(i, a.ndim, "moveaxis") for i in ((destination,) if one else destination)]
     if len(sources) != len(targets):
         raise ShapeError("moveaxis: source and destination must name as many axes.")
+    if len(set(sources)) + len(set(targets)) != 2 * len(sources):
+        raise ShapeError(f"moveaxis: {source} to {destination} names an axis twice.")
     order = [i for i in range(a.ndim) if i not in sources]
     for target, source_ in sorted(zip(targets, sources)):
         order.insert(target, source_)
@@ -241,7 +243,12 @@ def broadcast_to(array_: Any, /, shape: Any) -> Any:
 def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
     """All arrays repeated to their common shape."""
     arrays = [array(a) for a in args]
-    common = np.broadcast_shapes(*(a.shape for a in arrays))
+    shapes = [tuple(a.shape) for a in arrays]
+    try:
+        common = np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = ", ".join(map(str, shapes))
+        raise ShapeError(f"broadcast_arrays: the shapes {listed} do not broadcast.") from None
     return tuple(broadcast_to(a, common) for a in arrays)
 
 
@@ -262,7 +269,12 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
             f"concatenate: the shapes {listed} need one and the same positive "
             "number of dimensions; np.stack joins along a new axis."
         )
-    return bind(structure.concatenate, parts, {"axis": axis_of(axis, ranks.pop(), "concatenate")})
+    params = {"axis": axis_of(axis, ranks.pop(), "concatenate")}
+    try:
+        return bind(structure.concatenate, parts, params)
+    except ValueError:
+        structure.concatenate.shape(*parts, **params)  # which names the operation and the shapes
+        raise
 
 
 concat = concatenate
@@ -280,7 +292,8 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
 
 def unstack(x: Any, /, axis: int = 0) -> tuple[Any, ...]:
     """The slices of x along an axis, without that axis."""
-    x = moveaxis(x, axis, 0)
+    x = array(x)
+    x = moveaxis(x, axis_of(axis, x.ndim, "unstack"), 0)
     return tuple(getitem(x, i) for i in range(x.shape[0]))
 
 
@@ -397,12 +410,13 @@ def fliplr(m: Any) -> Any:
 
 def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """k quarter turns from the first of two axes towards the second."""
-    a, b = axes
+    m = array(m)
+    a, b = (axis_of(i, m.ndim, "rot90") for i in axes)
     k %= 4
     if k == 0:
-        return array(m)
+        return m
     if k == 2:
-        return flip(m, axes)
+        return flip(m, (a, b))
     return swapaxes(flip(m, b), a, b) if k == 1 else flip(swapaxes(m, a, b), b)
 
 
@@ -452,7 +466,13 @@ def pad(array_: Any, /, pad_width: Any, mode: str = "constant", *, constant_valu
 
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The diagonal of two axes, as a new last axis."""
-    a = moveaxis(a, (axis1, axis2), (-2, -1))
+    return _diagonal("diagonal", a, offset, axis1, axis2)
+
+
+def _diagonal(name: str, a: Any, offset: int, axis1: int, axis2: int) -> Any:
+    a = array(a)
+    axes = [axis_of(i, a.ndim, name) for i in (axis1, axis2)]
+    a = moveaxis(a, axes, (-2, -1))
     rows, columns = a.shape[-2:]
     start = (max(-offset, 0), max(offset, 0))
     k = np.arange(max(0, min(rows - start[0], columns - start[1])))
@@ -472,18 +492,18 @@ def diag(v: Any, k: int = 0) -> Any:
 
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The sum over the diagonal of two axes."""
-    d = diagonal(a, offset, axis1, axis2)
+    d = _diagonal("trace", a, offset, axis1, axis2)
     return bind(structure.sum, (d,), {"axis": (d.ndim - 1,)})
 
 
 def tril(m: Any, k: int = 0) -> Any:
     """The lower triangle of the last two axes, zeros above the k-th diagonal."""
-    return _masked(m, lambda rows, columns: np.tri(rows, columns, k, dtype=bool))
+    return _masked(m, lambda rows, columns=None: np.tri(rows, columns, k, dtype=bool))
 
 
 def triu(m: Any, k: int = 0) -> Any:
     """The upper triangle of the last two axes, zeros below the k-th diagonal."""
-    return _masked(m, lambda rows, columns: ~np.tri(rows, columns, k - 1, dtype=bool))
+    return _masked(m, lambda rows, columns=None: ~np.tri(rows, columns, k - 1, dtype=bool))
 
 
 def _masked(m: Any, mask: Any) -> Any:

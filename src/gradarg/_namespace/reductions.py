@@ -65,6 +65,8 @@ def sum(a: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False)
 def mean(a: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
     """The arithmetic mean over the given axes (all by default)."""
     a = array(a)
+    if dtype is None and a.dtype == np.float16:  # NumPy too adds these up in float32
+        return astype(mean(a, axis, np.float32, keepdims=keepdims), np.float16)
     axes = axes_of(axis, a.ndim, "mean")
     count = _count(a, axes)
     total = _reduce(structure.sum, "mean", a, axes, keepdims, dtype)
@@ -89,8 +91,14 @@ def var(
     mean: Any = None,
 ) -> Any:
     """The variance: mean(|a - mean(a)|**2), with n - ddof in place of n."""
+    return _var("var", a, axis, dtype, ddof or correction, keepdims, mean)
+
+
+def _var(name: str, a: Any, axis: Axis, dtype: Any, ddof: float, keepdims: bool, mean: Any) -> Any:
     a = array(a) if dtype is None else astype(a, dtype)
-    axes = axes_of(axis, a.ndim, "var")
+    if dtype is None and a.dtype == np.float16:
+        return astype(_var(name, a, axis, np.float32, ddof, keepdims, mean), np.float16)
+    axes = axes_of(axis, a.ndim, name)
     centre = _mean(a, axes, keepdims=True) if mean is None else mean
     d = bind(elementwise.subtract, (a, centre))
     squared = (
@@ -98,8 +106,9 @@ def var(
         if d.dtype.kind != "c"
         else (bind(elementwise.real, (d * bind(elementwise.conjugate, (d,)),)))
     )
-    total = _reduce(structure.sum, "var", squared, axes, keepdims)
-    return bind(elementwise.divide, (total, _count(a, axes) - (ddof or correction)))
+    total = _reduce(structure.sum, name, squared, axes, keepdims)
+    count = _count(a, axes) - ddof
+    return bind(elementwise.divide, (total, count if count > 0 else 0))
 
 
 _mean = mean  # var and std have an argument of that name
@@ -115,11 +124,11 @@ def std(
     keepdims: bool = False,
     mean: Any = None,
 ) -> Any:
-    """The standard deviation: the square root of `var`."""
-    return bind(
-        elementwise.sqrt,
-        (var(a, axis, dtype, ddof=ddof, correction=correction, keepdims=keepdims, mean=mean),),
-    )
+    """The standard deviation: the square root of `var`. Where it is 0, so is its derivative."""
+    v = _var("std", a, axis, dtype, ddof or correction, keepdims, mean)
+    flat = bind(elementwise.CONSTANT["equal"], (v, 0))
+    root = bind(elementwise.sqrt, (bind(elementwise.where, (flat, 1, v)),))
+    return bind(elementwise.where, (flat, 0, root))
 
 
 def max(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
@@ -139,9 +148,8 @@ def min(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
 
 def ptp(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """max(a) - min(a) over the given axes."""
-    return bind(
-        elementwise.subtract, (max(a, axis, keepdims=keepdims), min(a, axis, keepdims=keepdims))
-    )
+    top = _reduce(reduce.max, "ptp", a, axis, keepdims)
+    return bind(elementwise.subtract, (top, _reduce(reduce.min, "ptp", a, axis, keepdims)))
 
 
 def prod(a: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
@@ -222,9 +230,5 @@ def any(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
 
 def count_nonzero(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """How many elements over the given axes are not zero."""
-    return sum(
-        bind(elementwise.CONSTANT["not_equal"], (array(a), 0)),
-        axis,
-        np.dtype(np.intp),
-        keepdims=keepdims,
-    )
+    nonzero = bind(elementwise.CONSTANT["not_equal"], (array(a), 0))
+    return _reduce(structure.sum, "count_nonzero", nonzero, axis, keepdims, np.dtype(np.intp))

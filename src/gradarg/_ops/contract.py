@@ -51,7 +51,9 @@ def _einsum_vjp(i: int, g: Any, _out: Any, *operands: Any, subscripts: str) -> A
     inputs, output = split(subscripts)
     others = [s for j, s in enumerate(inputs) if j != i]
     rest = [x for j, x in enumerate(operands) if j != i]
-    return einsum(g, *rest, subscripts=f"{','.join([output, *others])}->{inputs[i]}")
+    c = einsum(g, *rest, subscripts=f"{','.join([output, *others])}->{inputs[i]}")
+    wanted = np.broadcast_shapes(c.shape, operands[i].shape)  # the others may have had length 1
+    return c if c.shape == wanted else np.broadcast_to(c, wanted)
 
 
 def _einsum_jvp(tangents: Any, _out: Any, *operands: Any, subscripts: str) -> Any:
@@ -78,8 +80,9 @@ def _einsum_shape(*operands: Any, subscripts: str) -> ShapeDtype:
     for letters, x in zip(inputs, operands):
         for letter, n in zip(letters, x.shape):
             if n != 1 and sizes.get(letter, 1) not in (1, n):
+                shapes = " and ".join(str(tuple(y.shape)) for y in operands)
                 raise ShapeError(
-                    f"einsum '{subscripts}': the axis {letter} has the lengths "
+                    f"einsum '{subscripts}' of shapes {shapes}: the axis {letter} has the lengths "
                     f"{sizes[letter]} and {n}."
                 )
             sizes[letter] = n if n != 1 else sizes.get(letter, 1)
@@ -89,7 +92,7 @@ def _einsum_shape(*operands: Any, subscripts: str) -> ShapeDtype:
 einsum = general(
     "einsum",
     _einsum,
-    vjp=Each(_einsum_vjp),
+    vjp=Each(_einsum_vjp, reads=frozenset(range(64))),  # all operands, but not the output
     jvp=_einsum_jvp,
     batch=_einsum_batch,
     shape=_einsum_shape,

@@ -5,7 +5,10 @@ stays float32. Complex arguments follow the holomorphic derivative; abs, conj, r
 have none, state the derivative of the real and imaginary parts together.
 
 Conventions at points without a derivative: abs and sign-like functions 0 at 0; maximum and minimum
-share the derivative between equal arguments; relu 0 at 0; x**0 and 0**0 have derivative 0.
+share the derivative between equal arguments; relu 0 at 0; x**0 and 0**0 have derivative 0. Roots,
+logarithms, powers and inverse functions have an infinite slope at the edge of their domain and none
+beyond; there a derivative of 0 that comes in, from a branch that `where` has not taken, goes on
+as 0.
 """
 
 from __future__ import annotations
@@ -43,21 +46,51 @@ def _softplus(x: Any) -> Any:
     return np.logaddexp(x, 0)
 
 
-def _sinc_slope(g: Any, o: Any, x: Any) -> Any:
-    safe = np.where(x == 0, 1, x)
-    return g * np.where(x == 0, 0, (np.cos(math.pi * x) - o) / safe)
+def _product(x: Any, y: Any) -> Any:
+    with np.errstate(invalid="ignore"):
+        out = x * y
+    unknown = np.isnan(out)
+    if not np.count_nonzero(unknown):
+        return out
+    return np.where(unknown & ((x == 0) | (y == 0)), 0, out)[()]
+
+
+def _quotient(x: Any, y: Any) -> Any:
+    if y.__class__ is np.float64 and (y > 0 or y < 0):
+        return x / y
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out = x / y
+    unknown = np.isnan(out)
+    return np.where(unknown & (x == 0), 0, out)[()] if np.count_nonzero(unknown) else out
+
+
+def _sinc(x: Any, order: int) -> Any:
+    """The derivative of an order of sinc: the integral of (pi s)**n cos(pi x s + n pi/2) over s."""
+    far = np.where(np.abs(x) > 1, x, 1)
+    out = np.sin(math.pi * far) / (math.pi * far)
+    for n in range(1, order + 1):  # x f[n] + n f[n-1] = the n-th derivative of sin(pi x) / pi
+        out = (math.pi ** (n - 1) * np.sin(math.pi * far + n * (math.pi / 2)) - n * out) / far
+    near, series = np.where(np.abs(x) > 1, 0, x), 0 * x
+    for k in reversed(range((order + 1) // 2, order // 2 + 16)):
+        term = (-1) ** k * math.pi ** (2 * k) * math.perm(2 * k, order) / math.factorial(2 * k + 1)
+        series = series * (near * near) + term
+    return np.where(np.abs(x) > 1, out, series * near if order % 2 else series)[()]
 
 
 def _power_dx(g: Any, _o: Any, x: Any, y: Any) -> Any:
-    return g * y * x ** np.where(y == 0, 1, y - 1)
+    gy = g * y
+    quiet = (gy == 0) & (x == 0) & (np.real(y) < 1)
+    return product(gy, np.where(quiet, 1, x) ** (y - 1))
 
 
 def _power_dy(g: Any, o: Any, x: Any, _y: Any) -> Any:
-    return g * o * np.log(where_nonzero(x, x, 1))
+    return product(g, o * np.log(where_nonzero(x, x, 1)))
 
 
 def _pow_number_dx(g: Any, _o: Any, x: Any, n: Any) -> Any:
-    return g * 0 if n == 0 else g * (n * x ** (n - 1))
+    if n == 0:
+        return g * 0
+    return g * (n * x ** (n - 1)) if n >= 1 else quotient(g * n, x ** (1 - n))
 
 
 def _number_pow_dy(g: Any, o: Any, n: Any, _y: Any) -> Any:
@@ -75,6 +108,39 @@ def _number_pow_dy(g: Any, o: Any, n: Any, _y: Any) -> Any:
     )
 
 
+def _absolute_dx(g: Any, _o: Any, x: Any) -> Any:
+    if x.dtype.kind != "c":
+        return g * np.sign(x)
+    size = np.absolute(x)  # the sign of a complex number varies
+    return g * (np.conjugate(x) / where_nonzero(size, size, 1))
+
+
+def _angle_dx(x: Any, y: Any) -> Any:
+    """y / (x**2 + y**2), without squares that leave the range of floats."""
+    size = np.hypot(x, y)
+    size = where_nonzero(size, size, 1)
+    return y / size / size
+
+
+def _finite(o: Any) -> Any:
+    """The logarithm of a sum; of an empty one 0, so that no term of it has a part."""
+    return np.where(o == -np.inf, 0, o)
+
+
+# x * y and x / y, but 0 where x is 0 (in the product, y), though the other be infinite or NaN
+product: Primitive = elementwise(
+    "product",
+    _product,
+    lambda g, _o, _x, y: product(g, y),
+    lambda g, _o, x, _y: product(g, x),
+)
+quotient: Primitive = elementwise(
+    "quotient",
+    _quotient,
+    lambda g, _o, _x, y: quotient(g, y),
+    lambda g, o, _x, y: -product(g, quotient(o, y)),
+)
+
 # with a Python number on one side nothing is promoted and fewer terms are left
 power_number = elementwise("power", operator.pow, _pow_number_dx)
 number_power = elementwise("power", operator.pow, None, _number_pow_dy)
@@ -89,10 +155,13 @@ divide = elementwise(
     "divide", operator.truediv, lambda g, _o, _x, y: g / y, lambda g, o, _x, y: -g * o / y
 )
 remainder = elementwise(
-    "remainder", np.remainder, lambda g, _o, _x, _y: g, lambda g, _o, x, y: -g * np.floor(x / y)
+    "remainder",
+    np.remainder,
+    lambda g, _o, _x, _y: g,
+    lambda g, _o, x, y: -g * np.floor_divide(x, y),
 )
 fmod = elementwise(
-    "fmod", np.fmod, lambda g, _o, _x, _y: g, lambda g, _o, x, y: -g * np.trunc(x / y)
+    "fmod", np.fmod, lambda g, _o, _x, _y: g, lambda g, o, x, y: -g * np.rint((x - o) / y)
 )
 power = elementwise("power", np.power, _power_dx, _power_dy)
 float_power = elementwise("float_power", np.float_power, _power_dx, _power_dy)
@@ -129,20 +198,20 @@ hypot = elementwise(
 arctan2 = elementwise(
     "arctan2",
     np.arctan2,
-    lambda g, _o, x, y: g * (y / where_nonzero(x * x + y * y, x * x + y * y, 1)),
-    lambda g, _o, x, y: -g * (x / where_nonzero(x * x + y * y, x * x + y * y, 1)),
+    lambda g, _o, x, y: g * _angle_dx(x, y),
+    lambda g, _o, x, y: -g * _angle_dx(y, x),
 )
 logaddexp = elementwise(
     "logaddexp",
     np.logaddexp,
-    lambda g, _o, x, y: g * sigmoid(x - y),
-    lambda g, _o, x, y: g * sigmoid(y - x),
+    lambda g, o, x, _y: g * np.exp(x - _finite(o)),
+    lambda g, o, _x, y: g * np.exp(y - _finite(o)),
 )
 logaddexp2 = elementwise(
     "logaddexp2",
     np.logaddexp2,
-    lambda g, _o, x, y: g * sigmoid((x - y) * LN2),
-    lambda g, _o, x, y: g * sigmoid((y - x) * LN2),
+    lambda g, o, x, _y: g * np.exp2(x - _finite(o)),
+    lambda g, o, _x, y: g * np.exp2(y - _finite(o)),
 )
 copysign = elementwise(
     "copysign",
@@ -169,35 +238,40 @@ positive = elementwise("positive", operator.pos, lambda g, _o, _x: g)
 negative = elementwise("negative", operator.neg, lambda g, _o, _x: -g)
 square = elementwise("square", np.square, lambda g, _o, x: g * (2 * x))
 reciprocal = elementwise("reciprocal", np.reciprocal, lambda g, o, _x: -g * (o * o))
-sqrt = elementwise("sqrt", np.sqrt, lambda g, o, _x: g / (2 * o))
-cbrt = elementwise("cbrt", np.cbrt, lambda g, o, _x: g / (3 * (o * o)))
+sqrt = elementwise("sqrt", np.sqrt, lambda g, o, _x: quotient(g, 2 * o))
+cbrt = elementwise("cbrt", np.cbrt, lambda g, o, _x: quotient(g, 3 * (o * o)))
 exp = elementwise("exp", np.exp, lambda g, o, _x: g * o)
 exp2 = elementwise("exp2", np.exp2, lambda g, o, _x: g * (LN2 * o))
 expm1 = elementwise("expm1", np.expm1, lambda g, o, _x: g * (o + 1))
-log = elementwise("log", np.log, lambda g, _o, x: g / x)
-log2 = elementwise("log2", np.log2, lambda g, _o, x: g / (LN2 * x))
-log10 = elementwise("log10", np.log10, lambda g, _o, x: g / (LN10 * x))
-log1p = elementwise("log1p", np.log1p, lambda g, _o, x: g / (1 + x))
+log = elementwise("log", np.log, lambda g, _o, x: quotient(g, x))
+log2 = elementwise("log2", np.log2, lambda g, _o, x: quotient(g, LN2 * x))
+log10 = elementwise("log10", np.log10, lambda g, _o, x: quotient(g, LN10 * x))
+log1p = elementwise("log1p", np.log1p, lambda g, _o, x: quotient(g, 1 + x))
 sin = elementwise("sin", np.sin, lambda g, _o, x: g * np.cos(x))
 cos = elementwise("cos", np.cos, lambda g, _o, x: -g * np.sin(x))
 tan = elementwise("tan", np.tan, lambda g, o, _x: g * (1 + o * o))
-arcsin = elementwise("arcsin", np.arcsin, lambda g, _o, x: g / np.sqrt((1 - x) * (1 + x)))
-arccos = elementwise("arccos", np.arccos, lambda g, _o, x: -g / np.sqrt((1 - x) * (1 + x)))
+arcsin = elementwise("arcsin", np.arcsin, lambda g, _o, x: quotient(g, np.sqrt((1 - x) * (1 + x))))
+arccos = elementwise("arccos", np.arccos, lambda g, _o, x: quotient(-g, np.sqrt((1 - x) * (1 + x))))
 arctan = elementwise("arctan", np.arctan, lambda g, _o, x: g / (1 + x * x))
 sinh = elementwise("sinh", np.sinh, lambda g, _o, x: g * np.cosh(x))
 cosh = elementwise("cosh", np.cosh, lambda g, _o, x: g * np.sinh(x))
 tanh = elementwise("tanh", np.tanh, lambda g, o, _x: g * (1 - o * o))
 arcsinh = elementwise("arcsinh", np.arcsinh, lambda g, _o, x: g / np.sqrt(1 + x * x))
-arccosh = elementwise("arccosh", np.arccosh, lambda g, _o, x: g / np.sqrt((x - 1) * (x + 1)))
-arctanh = elementwise("arctanh", np.arctanh, lambda g, _o, x: g / ((1 - x) * (1 + x)))
+arccosh = elementwise(
+    "arccosh", np.arccosh, lambda g, _o, x: quotient(g, np.sqrt((x - 1) * (x + 1)))
+)
+arctanh = elementwise("arctanh", np.arctanh, lambda g, _o, x: quotient(g, (1 - x) * (1 + x)))
 deg2rad = elementwise("deg2rad", np.deg2rad, lambda g, _o, _x: g * DEGREE)
 rad2deg = elementwise("rad2deg", np.rad2deg, lambda g, _o, _x: g / DEGREE)
-sinc = elementwise("sinc", np.sinc, _sinc_slope)
+sinc = elementwise("sinc", np.sinc, lambda g, _o, x: g * sinc_derivative(x, order=1))
+sinc_derivative: Primitive = elementwise(
+    "sinc_derivative", _sinc, lambda g, _o, x, order: g * sinc_derivative(x, order=order + 1)
+)
 nan_to_num = elementwise(
     "nan_to_num", np.nan_to_num, lambda g, _o, x: np.where(np.isfinite(x), g, 0)
 )
 
-absolute = elementwise("absolute", np.absolute, lambda g, _o, x: g * np.conjugate(np.sign(x)))
+absolute = elementwise("absolute", np.absolute, _absolute_dx)
 fabs = elementwise("fabs", np.fabs, lambda g, _o, x: g * np.sign(x))
 conjugate = elementwise("conjugate", np.conjugate, lambda g, _o, _x: np.conjugate(g))
 real = elementwise("real", np.real, lambda g, _o, _x: g)
@@ -211,6 +285,8 @@ log_sigmoid = elementwise(
 relu = elementwise("relu", lambda x: np.maximum(x, 0), lambda g, o, _x: g * (o > 0))
 
 # ---- no derivative: piecewise constant, or a truth value
+
+round = constant("round", np.round)
 
 CONSTANT: dict[str, Primitive] = {
     f.__name__: constant(f.__name__, f)

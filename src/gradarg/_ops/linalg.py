@@ -62,6 +62,10 @@ def _outer(g: Any) -> Any:
     return g[..., None, None]
 
 
+def _adjoint(x: Any) -> Any:
+    return np.conjugate(x.mT) if x.dtype.kind == "c" else x.mT
+
+
 solve: Primitive = general(  # b is a stack of matrices too
     "solve",
     np.linalg.solve,
@@ -80,23 +84,72 @@ inv = general(
     shape=_same("inv"),
 )
 
+
+def _cofactor(a: Any) -> Any:
+    """det(a) * inv(a).T, by the singular values, and so for singular matrices too."""
+    u, s, vh = np.linalg.svd(a)
+    one = np.ones((*s.shape[:-1], 1), s.dtype)
+    before = np.multiply.accumulate(np.concatenate([one, s], -1)[..., :-1], axis=-1)
+    back = np.concatenate([s, one], -1)[..., :0:-1]
+    after = np.multiply.accumulate(back, axis=-1)[..., ::-1]
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    return np.conjugate(u * (before * after)[..., None, :]) @ np.conjugate(vh) * _outer(sign)
+
+
+def _cofactor_vjp(g: Any, o: Any, a: Any) -> Any:
+    b = inv(a).mT
+    return _outer(np.sum(g * o, (-2, -1))) * b - o @ g.mT @ b
+
+
+def _cofactor_jvp(tangents: Any, o: Any, a: Any) -> Any:
+    b, t = inv(a).mT, tangents[0]
+    return _outer(np.sum(b * t, (-2, -1))) * o - b @ t.mT @ o
+
+
+cofactor = general(
+    "cofactor",
+    _cofactor,
+    vjp=[_cofactor_vjp],
+    jvp=_cofactor_jvp,
+    batch=aligned,
+    shape=_same("cofactor"),
+)
+
 det = general(
     "det",
     np.linalg.det,
-    vjp=[lambda g, o, a: _outer(g * o) * inv(a).mT],
-    jvp=lambda ts, o, a: o * _trace(inv(a), ts[0]),
+    vjp=[lambda g, _o, a: _outer(g) * cofactor(a)],
+    jvp=lambda ts, _o, a: np.sum(cofactor(a) * ts[0], (-2, -1)),
     batch=aligned,
     shape=_scalar("det"),
 )
 
+
+def _slogdet_vjp(g: Any, o: Any, a: Any) -> Any:
+    whole = g[1]
+    if a.dtype.kind == "c":  # the sign is e**(i phi): d(log |det| + i phi) = trace(inv(a) @ da)
+        whole = whole - np.real(g[0] * o[0] * 1j) * 1j
+    return _outer(whole) * inv(a).mT
+
+
+def _slogdet_jvp(tangents: Any, o: Any, a: Any) -> Any:
+    t = _trace(inv(a), tangents[0])
+    return (o[0] * (np.imag(t) * 1j) if a.dtype.kind == "c" else None, np.real(t))
+
+
+def _slogdet_shape(a: Any) -> tuple[ShapeDtype, ShapeDtype]:
+    sign = _scalar("slogdet")(a)
+    return sign, ShapeDtype(sign.shape, np.empty(0, sign.dtype).real.dtype)
+
+
 slogdet = general(
     "slogdet",
     lambda a: tuple(np.linalg.slogdet(a)),
-    vjp=[lambda g, _o, a: _outer(g[1]) * inv(a).mT],
-    jvp=lambda ts, _o, a: (None, _trace(inv(a), ts[0])),
+    vjp=[_slogdet_vjp],
+    jvp=_slogdet_jvp,
     batch=aligned,
     multi=True,
-    shape=lambda a: (_scalar("slogdet")(a), _scalar("slogdet")(a)),
+    shape=_slogdet_shape,
 )
 
 
@@ -108,15 +161,16 @@ def _lower_half(x: Any) -> Any:
 
 
 def _cholesky_vjp(g: Any, o: Any, _a: Any) -> Any:
-    middle = _lower_half(o.mT @ g)
-    left = solve(o.mT, middle)
-    whole = solve(o.mT, left.mT).mT
-    return 0.5 * (whole + whole.mT)  # NumPy reads one triangle; the derivative is symmetric
+    upper, g = _adjoint(o), np.conjugate(g)
+    left = solve(upper, _lower_half(upper @ g))
+    whole = _adjoint(solve(upper, _adjoint(left)))
+    # NumPy reads one triangle; the derivative is symmetric
+    return np.conjugate(0.5 * (whole + _adjoint(whole)))
 
 
 def _cholesky_jvp(tangents: Any, o: Any, _a: Any) -> Any:
     t = tangents[0]
-    inner = solve(o, solve(o, 0.5 * (t + t.mT)).mT).mT
+    inner = _adjoint(solve(o, _adjoint(solve(o, 0.5 * (t + _adjoint(t))))))
     return o @ _lower_half(inner)
 
 

@@ -50,30 +50,38 @@ def _weighted(name: str, impl: Rule, weights: Rule) -> Primitive:
 
 def _winners(x: Any, o: Any, axis: Axes) -> Any:
     won = x == o
-    return (won / structure.sum(won, axis=axis, keepdims=True)).astype(x.dtype)
+    count = structure.sum(won, axis=axis, keepdims=True)
+    return (won / np.where(count == 0, np.nan, count)).astype(x.dtype)  # none won: o is NaN
 
 
 def _others(x: Any, _o: Any, axis: Axes) -> Any:
     """For each element the product of all others: exclusive products from the left and right."""
     rest = tuple(a for a in range(x.ndim) if a not in axis)
     moved = np.transpose(x, rest + axis)
-    row = np.reshape(moved, (*moved.shape[: len(rest)], -1))
+    row = np.reshape(moved, (*(x.shape[a] for a in rest), _size(x, axis)))
     left = _before(row)
     right = np.flip(_before(np.flip(row, -1)), -1)
     back = tuple(sorted(range(x.ndim), key=(rest + axis).__getitem__))
     return np.transpose(np.reshape(left * right, moved.shape), back)
 
 
+def _size(x: Any, axis: Axes) -> int:
+    size = 1  # beside an empty axis, reshape could not tell what -1 stands for
+    for a in axis:
+        size *= x.shape[a]
+    return size
+
+
 def _before(row: Any) -> Any:
     """The product of all elements before each, along the last axis."""
     ones = np.ones((*row.shape[:-1], 1), row.dtype)
-    return np.concatenate([ones, cumprod(row[..., :-1], axis=row.ndim - 1)], -1)
+    return cumprod(np.concatenate([ones, row], -1)[..., :-1], axis=row.ndim - 1)
 
 
 def _logsumexp(x: Any, axis: Axes) -> Any:
     top = np.max(x, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # log(0), and what an infinity outshines
         o = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
     return o.reshape(reduced(x, axis, False))[()]
 
@@ -98,8 +106,8 @@ def _softmax(x: Any, axis: Axes) -> Any:
 
 def _log_softmax(x: Any, axis: Axes) -> Any:
     o = x - np.maximum.reduce(x, axis=axis, keepdims=True)
-    o -= np.log(np.add.reduce(np.exp(o), axis=axis, keepdims=True))
-    return o
+    total = np.log(np.add.reduce(np.exp(o), axis=axis, keepdims=True))
+    return np.subtract(o, total, out=o if o.dtype == total.dtype and o.ndim else None)
 
 
 def _total(x: Any, axis: Axes) -> Any:

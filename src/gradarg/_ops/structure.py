@@ -128,6 +128,8 @@ truncate = constant("astype", lambda x, dtype: np.asarray(x).astype(dtype))  # t
 
 stop_gradient = constant("stop_gradient", lambda x: x)
 
+ones_like = constant("ones_like", lambda x: np.ones(np.shape(x), x.dtype)[()])
+
 # ---- basic indexing (slices, integers, None, ...) and placing into zeros
 
 
@@ -158,6 +160,8 @@ place: Primitive = linear(
 )
 
 # ---- gather: x[i, j, ...] with integer arrays on the leading axes; and adding back into zeros
+
+INDICES = frozenset(range(1, 65))  # what their rules read; NumPy has at most 64 axes
 
 
 def _gather_impl(x: Any, *indices: Any) -> Any:
@@ -215,7 +219,7 @@ def _batch_scatter(p: Primitive, n: int, mapped: Any, args: Any, k: Any) -> Any:
 gather: Primitive = general(
     "gather",
     _gather_impl,
-    vjp=Each(lambda i, g, _o, x, *idx: scatter_add(g, *idx, shape=x.shape)),
+    vjp=Each(lambda i, g, _o, x, *idx: scatter_add(g, *idx, shape=x.shape), reads=INDICES),
     jvp=lambda ts, _o, x, *idx: gather(ts[0], *idx),
     batch=_batch_gather,
     shape=lambda x, *idx: ShapeDtype(
@@ -226,7 +230,7 @@ gather: Primitive = general(
 scatter_add: Primitive = general(
     "scatter_add",
     _scatter_impl,
-    vjp=Each(lambda i, g, _o, x, *idx, shape: gather(g, *idx)),
+    vjp=Each(lambda i, g, _o, x, *idx, shape: gather(g, *idx), reads=INDICES),
     jvp=lambda ts, _o, x, *idx, shape: scatter_add(ts[0], *idx, shape=shape),
     batch=_batch_scatter,
     shape=lambda x, *idx, shape: ShapeDtype(shape, x.dtype),
@@ -340,7 +344,7 @@ def _update_vjp(i: int, g: Any, _out: Any, x: Any, v: Any, *indices: Any) -> Any
 update: Primitive = general(
     "update",
     _update_impl,
-    vjp=Each(_update_vjp),
+    vjp=Each(_update_vjp, reads=frozenset(range(2, 66))),
     jvp=_put_jvp,
     shape=lambda x, v, *idx: ShapeDtype(x.shape, x.dtype),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from .._core import tree
 from .._core.errors import DerivativeError, ShapeError, TreeError
-from .._core.trace import Box, ShapeDtype, Trace, describe
+from .._core.trace import Box, Trace, describe
 
 ArgNums = int | Sequence[int]
 
@@ -30,8 +31,10 @@ def floating(leaf: Any, where: str) -> Any:
 
 def numeric(leaf: Any, where: str) -> Any:
     """A leaf that is an array of numbers."""
-    if isinstance(leaf, (Box, ShapeDtype)) or type(leaf) is np.ndarray:
+    if isinstance(leaf, Box) or type(leaf) is np.ndarray:
         value: Any = leaf
+        if isinstance(leaf, Box) and leaf._trace.closed:
+            leaf._trace.refuse(where)
     elif isinstance(leaf, (bool, int, float, complex, np.generic)):
         value = np.asarray(leaf)[()]
     elif isinstance(leaf, np.ndarray) and not isinstance(leaf, np.ma.MaskedArray):
@@ -60,14 +63,23 @@ class Arguments:
         self.leaves, self.structure = tree.flatten(chosen)
 
     def _checked(self, argnums: Any) -> tuple[int, ...]:
-        nums = (argnums,) if self.single else tuple(argnums)
+        nums = (argnums,) if self.single else argnums
+        try:
+            nums = tuple(operator.index(i) for i in nums)
+        except TypeError:
+            raise TypeError(
+                f"{self.where}: argnums={argnums!r} is neither an integer nor a tuple of them."
+            ) from None
         for i in nums:
             if not -len(self.args) <= i < len(self.args):
                 raise TypeError(
                     f"{self.where}: argnums={argnums} asks for argument {i}, but the "
                     f"call has {len(self.args)} positional arguments."
                 )
-        return tuple(i % len(self.args) for i in nums)
+        nums = tuple(i % len(self.args) for i in nums)
+        if len(set(nums)) != len(nums):
+            raise ValueError(f"{self.where}: argnums={argnums!r} names an argument twice.")
+        return nums
 
     def floats(self) -> list[Any]:
         """The leaves, each able to carry a derivative."""
@@ -99,8 +111,13 @@ def split_aux(out: Any, has_aux: bool, where: str) -> tuple[Any, Any]:
 
 
 def lowered(trace: Trace, value: Any) -> Any:
-    """A tree with this trace's boxes taken off."""
-    return tree.map(lambda x: x._data if trace.owns(x) else x, value)
+    """A tree with this trace's boxes taken off, its arrays the caller's own."""
+    return tree.map(lambda x: handed_out(x._inner) if trace.owns(x) else x, value)
+
+
+def handed_out(value: Any) -> Any:
+    """A value that a graph may hold, for the caller to do with as he likes."""
+    return value.copy() if type(value) is np.ndarray else value
 
 
 def same_leaves(
@@ -116,16 +133,24 @@ def same_leaves(
                 f"{where}: the {what} has the shape {tuple(leaf.shape)} for a value "
                 f"of shape {tuple(value.shape)}; they must be equal."
             )
+        if leaf.dtype.kind == "c" and value.dtype.kind != "c":
+            raise DerivativeError(
+                f"{where}: the {what} is complex ({leaf.dtype}) for a real value ({value.dtype})."
+            )
         if leaf.dtype != value.dtype:
-            leaf = leaf.real if value.dtype.kind != "c" and leaf.dtype.kind == "c" else leaf
             leaf = leaf.astype(value.dtype)
         checked.append(leaf)
     return checked
 
 
-def owned(results: Sequence[Any], given: Sequence[Any] = ()) -> list[Any]:
-    """Results that are the caller's own: writable arrays that share no memory with others."""
-    seen = {id(g) for g in given}
+def owned(results: Sequence[Any], inputs: Sequence[Any], others: Sequence[Any] = ()) -> list[Any]:
+    """Results that are the caller's own: writable arrays that share no memory with others.
+
+    Where an input belongs to a transform, the caller is that transform, and gets them as they are.
+    """
+    if any(isinstance(i, Box) and i._trace.level for i in inputs):
+        return list(results)
+    seen = {id(x) for x in (*inputs, *others)}
     fresh = []
     for r in results:
         if type(r) is np.ndarray:

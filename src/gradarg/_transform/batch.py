@@ -25,10 +25,15 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     >>> ga.vmap(np.dot, in_axes=(0, None))(np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones(2))
     array([3., 7.])
     """
+    return vmap_as("vmap", f, in_axes, out_axes)
 
-    @like(f, "vmap", "Maps over an axis:")
+
+def vmap_as(transform: str, f: Callable[..., Any], in_axes: Any, out_axes: Any) -> Any:
+    """`vmap`, as part of a transform of another name."""
+
+    @like(f, transform, "Maps over an axis:")
     def run(*args: Any, **kwargs: Any) -> Any:
-        given = Arguments("vmap", f, args)
+        given = Arguments(transform, f, args)
         if isinstance(in_axes, (tuple, list)) and len(in_axes) != len(args):
             raise ShapeError(
                 f"{given.where}: in_axes={in_axes} names {len(in_axes)} arguments, "
@@ -37,15 +42,15 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         spec = tuple(in_axes) if isinstance(in_axes, list) else in_axes
         axes = tree.spread(spec, given.structure, _is_axis, f"{given.where}: in_axes={in_axes}")
         size = _mapped_size(given, axes)
-        with Batch("vmap", f, size) as trace:
+        with Batch(transform, f, size) as trace:
             leaves = [
-                leaf if axis is None else box(_front(leaf, axis), trace, None)
+                leaf if axis is None else box(_front(numeric(leaf, given.where), axis), trace, None)
                 for leaf, axis in zip(given.leaves, axes)
             ]
             outs, structure = tree.flatten(f(*given.filled(leaves), **kwargs))
         places = tree.spread(out_axes, structure, _is_axis, f"{given.where}: out_axes={out_axes}")
         results = [_result(o, place, trace, given) for o, place in zip(outs, places)]
-        return structure.unflatten(owned(results, given=given.leaves))
+        return structure.unflatten(owned(results, given.leaves))
 
     return run
 
@@ -77,14 +82,19 @@ def _front(leaf: Any, axis: int) -> Any:
 
 
 def _result(out: Any, place: Any, trace: Batch, given: Arguments) -> Any:
-    if not trace.owns(out):
-        out = numeric(out, given.where)
-        if place is None:
-            return out
-        return np.moveaxis(np.broadcast_to(out, (trace.size, *out.shape)), 0, place)
+    mapped = trace.owns(out)
     if place is None:
+        if mapped:
+            raise ShapeError(
+                f"{given.where}: out_axes=None for a result that differs along the mapped "
+                "axis; give the axis a place."
+            )
+        return numeric(out, given.where)
+    out = out._inner if mapped else numeric(out, given.where)
+    out = out if mapped else np.broadcast_to(out, (trace.size, *out.shape))
+    if not -out.ndim <= place < out.ndim:
         raise ShapeError(
-            f"{given.where}: out_axes=None for a result that differs along the mapped "
-            "axis; give the axis a place."
+            f"{given.where}: out_axes={place} is out of bounds for a result of {out.ndim} "
+            "dimensions, the mapped axis among them."
         )
-    return out._data if place == 0 else np.moveaxis(out._data, 0, place)
+    return out if place == 0 else np.moveaxis(out, 0, place)

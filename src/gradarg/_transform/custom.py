@@ -7,15 +7,18 @@ Each turns a user's function into a primitive of its leaves, whose derivative is
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from .._core import tree
-from .._core.errors import DerivativeError, TreeError
-from .._core.primitive import Primitive, transposed_jvp
+from .._core.errors import DerivativeError, MutatedArrayError, TreeError
+from .._core.primitive import Primitive, transposed_jvp, varies
 from .._core.tape import Joint, Node, Tape, boxed_outputs
-from .._core.trace import ShapeDtype, bind, zeros
-from .arguments import numeric
+from .._core.trace import Box, ShapeDtype, bind, peek, refuse_captured, shape_dtype, zeros
+from .arguments import numeric, same_leaves
 from .batch import vmap
 from .forward import jvp
 from .graph import stage
@@ -27,6 +30,10 @@ Flat = Callable[..., tuple[Any, ...]]
 def _types(f: Flat, *types: Any) -> tuple[ShapeDtype, ...]:
     """The shape rule of any function: stage it."""
     graph = stage(f, *types)
+    used = [*graph.outputs, *(i for e in graph.equations for i in e.inputs)]
+    for value in used:
+        if isinstance(value, Box) and peek(value) is None:
+            refuse_captured(_name(f), value._trace)
     return tuple(o.type if hasattr(o, "type") else numeric(o, graph.name) for o in graph.outputs)
 
 
@@ -35,26 +42,67 @@ def _mapped(f: Callable[..., Any], mapped: Sequence[bool]) -> Callable[..., Any]
 
 
 def _name(f: Any) -> str:
-    return getattr(f, "__name__", type(f).__name__)
+    return getattr(getattr(f, "f", f), "__name__", type(f).__name__)
+
+
+def _positional(f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments of a call by position, as rules have them."""
+    if not kwargs:
+        return tuple(args)
+    bound = inspect.signature(f).bind(*args, **kwargs)
+    if bound.kwargs:
+        raise TypeError(f"{_name(f)}: a function with a rule of its own takes no keyword-only "
+                        f"arguments, but got {', '.join(bound.kwargs)}.")  # fmt: skip
+    return bound.args
 
 
 class _Flat:
-    """A function of trees as one of leaves, which remembers the structure of its output."""
+    """A call of a function of trees, as a function of the arrays among its leaves.
 
-    def __init__(self, f: Callable[..., Any], arguments: tree.Structure) -> None:
-        self.f, self.arguments = f, arguments
+    All other leaves (Python numbers, text, functions) stay what they are.
+    """
+
+    def __init__(self, f: Callable[..., Any], args: Any) -> None:
+        self.f = f
+        functools.update_wrapper(self, f, updated=())
+        self.leaves, self.arguments = tree.flatten(args)
+        kinds = (Box, np.ndarray, np.generic)
+        self.places = [i for i, leaf in enumerate(self.leaves) if isinstance(leaf, kinds)]
         self.result: tree.Structure | None = None
 
-    def __call__(self, *leaves: Any) -> tuple[Any, ...]:
-        outs, self.result = tree.flatten(self.f(*self.arguments.unflatten(leaves)))
-        return tuple(numeric(o, _name(self.f)) for o in outs)
+    def trees(self, arrays: Sequence[Any]) -> Any:
+        """The arguments, with these arrays in their places."""
+        leaves = list(self.leaves)
+        for i, array in zip(self.places, arrays):
+            leaves[i] = array
+        return self.arguments.unflatten(leaves)
 
-    def call_as(self, make: Callable[[Flat], Primitive], leaves: Sequence[Any]) -> Any:
+    def outputs(self, out: Any) -> tuple[Any, ...]:
+        """The leaves of an output, whose structure is remembered."""
+        leaves, self.result = tree.flatten(out)
+        return tuple(numeric(leaf, f"{_name(self.f)}, what it returned") for leaf in leaves)
+
+    def __call__(self, *arrays: Any) -> tuple[Any, ...]:
+        return self.outputs(self.f(*self.trees(arrays)))
+
+    def call_as(self, make: Callable[[Flat], Primitive]) -> Any:
         """Bind the primitive that `make` makes of this function, and build its result."""
-        leaves = [numeric(leaf, _name(self.f)) for leaf in leaves]
-        outs = bind(make(self), leaves)
+        arrays = [numeric(self.leaves[i], _name(self.f)) for i in self.places]
+        outs = bind(make(self), arrays)
         assert self.result is not None  # the function has run
         return self.result.unflatten(outs)
+
+
+def _at(f: Flat, positions: Sequence[int], args: Sequence[Any]) -> Flat:
+    """f as a function of its arguments at some positions, the others being fixed."""
+
+    def of_some(*some: Any) -> Any:
+        full = list(args)
+        for i, x in zip(positions, some):
+            full[i] = x
+        return f(*full)
+
+    return of_some
 
 
 # ---- checkpoint
@@ -70,49 +118,54 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     np.float64(1.0)
     """
 
+    def call(f: Any, args: Any, kwargs: Any) -> Any:
+        return f(*args, **kwargs)
+
+    functools.update_wrapper(call, f, updated=())
+
     @functools.wraps(f, updated=())
-    def run(*args: Any) -> Any:
-        leaves, structure = tree.flatten((f, *args))
-        if leaves and leaves[0] is f:  # a plain function; a module comes apart into its leaves
-            leaves, structure = tree.flatten(args)
-            return _Flat(f, structure).call_as(_checkpointed, leaves)
-        return _Flat(lambda g, *rest: g(*rest), structure).call_as(_checkpointed, leaves)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        # f is among the arguments: a module comes apart into its parameters
+        return _Flat(call, (f, args, kwargs)).call_as(_checkpointed)
 
     return run
 
 
+def _check_same(again: Sequence[Any], before: Sequence[Any], name: str) -> None:
+    """What is computed again must be what was computed before, or its derivative is another's."""
+    for a, b in zip(map(peek, again), map(peek, before)):
+        if a is None or b is None:
+            continue
+        near = 1e3 * np.finfo(b.dtype).eps if b.dtype.kind in "fc" else 0
+        if not np.allclose(a, b, rtol=near, atol=0, equal_nan=True):
+            raise MutatedArrayError(
+                f"{name} gave other values when run again for the backward pass: it draws "
+                "random numbers, or uses an array that has changed. Pass it as an argument."
+            )
+
+
 def _checkpointed(f: Flat) -> Primitive:
-    def backward(g: Any, _out: Any, *args: Any) -> Any:
-        varying = [i for i, a in enumerate(args) if a.dtype.kind in "fc"]
+    name = f"checkpoint({_name(f)})"
 
-        def of_floats(*floats: Any) -> Any:
-            full = list(args)
-            for i, x in zip(varying, floats):
-                full[i] = x
-            return f(*full)
-
-        _, pullback = vjp(of_floats, *(args[i] for i in varying))
+    def backward(g: Any, out: Any, *args: Any) -> Any:
+        varying = [i for i, a in enumerate(args) if varies(a)]
+        again, pullback = vjp(_at(f, varying, args), *(args[i] for i in varying))
+        _check_same(again, out, name)
         found = dict(zip(varying, pullback.transposed(g)))
         return [found.get(i) for i in range(len(args))]
 
     def forward(tangents: Any, _out: Any, *args: Any) -> Any:
         varying = [i for i, t in enumerate(tangents) if t is not None]
-
-        def of_varying(*xs: Any) -> Any:
-            full = list(args)
-            for i, x in zip(varying, xs):
-                full[i] = x
-            return f(*full)
-
-        return jvp(of_varying, [args[i] for i in varying], [tangents[i] for i in varying])[1]
+        primals = [args[i] for i in varying]
+        return jvp(_at(f, varying, args), primals, [tangents[i] for i in varying])[1]
 
     def batch(_p: Any, _n: int, mapped: Any, args: Any, _k: Any) -> Any:
         return bind(_checkpointed(_mapped(f, mapped)), args)
 
     return Primitive(
-        f"checkpoint({_name(getattr(f, 'f', f))})",
+        name,
         f,
-        vjps=Joint(backward, reads_out=False),
+        vjps=Joint(backward),
         jvp=forward,
         batch=batch,
         shape=functools.partial(_types, f),
@@ -149,60 +202,62 @@ class custom_vjp:
         """Set the rule."""
         self.forward, self.backward = forward, backward
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.forward is None or self.backward is None:
             raise DerivativeError(
                 f"{_name(self.f)} is a custom_vjp without a rule. Call .defvjp(forward, backward)."
             )
-        leaves, structure = tree.flatten(args)
-        flat = _Flat(self.f, structure)
-        rule = _VjpRule(self, structure, flat)
+        flat = _Flat(self.f, _positional(self.f, args, kwargs))
+        rule = _VjpRule(flat, self.forward, self.backward)
         return flat.call_as(
-            functools.partial(_with_vjp, forward=rule.on_forward, backward=rule.on_backward), leaves
+            functools.partial(_with_vjp, forward=rule.on_forward, backward=rule.on_backward)
         )
 
 
 class _VjpRule:
-    """The user's rule, on leaves."""
+    """The user's rule, on arrays."""
 
-    def __init__(self, custom: custom_vjp, arguments: tree.Structure, flat: _Flat) -> None:
-        self.custom, self.arguments, self.flat = custom, arguments, flat
+    def __init__(self, flat: _Flat, forward: Any, backward: Any) -> None:
+        self.flat, self.forward, self.backward = flat, forward, backward
+        self.types: list[ShapeDtype] = []  # of the arrays, as the forward rule met them
 
-    def on_forward(self, *leaves: Any) -> tuple[tuple[Any, ...], Any]:
-        assert self.custom.forward is not None
-        pair = self.custom.forward(*self.arguments.unflatten(leaves))
+    def on_forward(self, *arrays: Any) -> tuple[tuple[Any, ...], Any]:
+        self.types = [shape_dtype(a) for a in arrays]
+        pair = self.forward(*self.flat.trees(arrays))
         if not (isinstance(pair, tuple) and len(pair) == 2):
             raise TypeError(
-                f"The forward rule of {_name(self.custom.f)} must return "
+                f"The forward rule of {_name(self.flat)} must return "
                 f"(out, residuals), not {type(pair).__name__}."
             )
-        outs, self.flat.result = tree.flatten(pair[0])
-        return tuple(numeric(o, _name(self.custom.f)) for o in outs), pair[1]
+        return self.flat.outputs(pair[0]), pair[1]
 
     def on_backward(self, residuals: Any, g: Sequence[Any]) -> list[Any]:
-        assert self.custom.backward is not None and self.flat.result is not None
-        name = _name(self.custom.f)
-        found = self.custom.backward(residuals, self.flat.result.unflatten(g))
-        if not isinstance(found, tuple) or len(found) != len(self.arguments.children):
+        flat = self.flat
+        assert flat.result is not None
+        where = f"The backward rule of {_name(flat)}"
+        found = self.backward(residuals, flat.result.unflatten(g))
+        count = len(flat.arguments.children)
+        if not isinstance(found, tuple) or len(found) != count:
             raise TreeError(
-                f"The backward rule of {name} must return a tuple of "
-                f"{len(self.arguments.children)} cotangents, one for each argument, "
+                f"{where} must return a tuple of {count} cotangents, one for each argument, "
                 f"but returned {found!r:.80}."
             )
         leaves: list[Any] = []
-        for c, child in zip(found, self.arguments.children):
-            if c is None:
-                leaves += [None] * child.count
-            else:
-                leaves += tree.leaves_like(child, c, f"A cotangent of the backward rule of {name}")
-        return leaves
+        for c, child in zip(found, flat.arguments.children):
+            none = c is None
+            leaves += [None] * child.count if none else tree.leaves_like(child, c, where)
+        return [
+            None if leaves[i] is None or kind.dtype.kind not in "fc" else
+            same_leaves(tree.LEAF, leaves[i], [kind], where, "cotangent")[0]
+            for i, kind in zip(flat.places, self.types)
+        ]  # fmt: skip
 
 
 def _with_vjp(f: Flat, forward: Callable[..., Any], backward: Callable[..., Any]) -> Primitive:
     def again(g: Any, _out: Any, *args: Any) -> Any:
         return backward(forward(*args)[1], g)
 
-    def record(tape: Tape, values: Any, parents: Any, params: Any) -> Any:
+    def record(tape: Tape, values: Any, parents: Any, watch: Any) -> Any:
         outs, residuals = forward(*values)
 
         def kept(g: Any, out: Any, *args: Any) -> Any:
@@ -210,13 +265,15 @@ def _with_vjp(f: Flat, forward: Callable[..., Any], backward: Callable[..., Any]
             return again(g, out, *args) if any(map(tape.owns, args)) else backward(residuals, g)
 
         rule = Primitive(primitive.name, f, vjps=Joint(kept), multi=True)
-        return boxed_outputs(tape, Node(rule, values, parents, outs, params), outs)
+        node = Node(rule, values, parents, outs, {})
+        node.watch = watch
+        return boxed_outputs(tape, node, outs)
 
     def batch(_p: Any, _n: int, mapped: Any, args: Any, _k: Any) -> Any:
         return bind(_with_vjp(_mapped(f, mapped), _mapped(forward, mapped), vmap(backward)), args)
 
     primitive = Primitive(
-        _name(getattr(f, "f", f)),
+        _name(f),
         f,
         vjps=Joint(again),
         batch=batch,
@@ -258,38 +315,40 @@ class custom_jvp:
         self.rule = rule
         return rule
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.rule is None:
             raise DerivativeError(
                 f"{_name(self.f)} is a custom_jvp without a rule. Call .defjvp(rule)."
             )
-        leaves, structure = tree.flatten(args)
-        flat, rule = _Flat(self.f, structure), self.rule
+        flat, rule = _Flat(self.f, _positional(self.f, args, kwargs)), self.rule
+        where = f"The JVP rule of {_name(self.f)}"
 
-        def on_leaves(primals: Any, tangents: Any) -> Any:
-            pair = rule(structure.unflatten(primals), structure.unflatten(tangents))
+        def on_arrays(primals: Any, tangents: Any) -> Any:
+            still = [0.0 if type(leaf) in (int, float) else None for leaf in flat.leaves]
+            for i, t in zip(flat.places, tangents):
+                still[i] = t
+            pair = rule(flat.trees(primals), flat.arguments.unflatten(still))
             if not (isinstance(pair, tuple) and len(pair) == 2):
                 raise TypeError(
-                    f"The rule of {_name(self.f)} must return (out, tangent_out), "
-                    f"not {type(pair).__name__}."
+                    f"{where} must return (out, tangent_out), not {type(pair).__name__}."
                 )
-            assert flat.result is not None
-            return tuple(tree.leaves_like(flat.result, pair[1], "The tangent of the rule"))
+            outs = flat.outputs(pair[0])
+            return tuple(same_leaves(flat.result, pair[1], outs, where, "tangent"))
 
-        return flat.call_as(functools.partial(_with_jvp, rule=on_leaves), leaves)
+        return flat.call_as(functools.partial(_with_jvp, rule=on_arrays))
 
 
 def _with_jvp(f: Flat, rule: Callable[..., Any]) -> Primitive:
     def forward(tangents: Any, _out: Any, *args: Any) -> Any:
-        full = [zeros(a) if t is None else t for t, a in zip(tangents, args)]
-        return rule(tuple(args), tuple(full))
+        full = tuple(zeros(a) if t is None else t for t, a in zip(tangents, args))
+        return rule(tuple(args), full)
 
     def batch(_p: Any, _n: int, mapped: Any, args: Any, _k: Any) -> Any:
         axes = tuple(0 if m else None for m in mapped)
         return bind(_with_jvp(_mapped(f, mapped), vmap(rule, in_axes=(axes, axes))), args)
 
     primitive = Primitive(
-        _name(getattr(f, "f", f)),
+        _name(f),
         f,
         jvp=forward,
         batch=batch,

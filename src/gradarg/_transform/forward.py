@@ -24,19 +24,26 @@ def jvp(
         raise TypeError(
             "ga.jvp takes the primals and the tangents as tuples: ga.jvp(f, (x, y), (dx, dy))."
         )
-    given = Arguments("jvp", f, tuple(primals))
+    return jvp_as("jvp", f, primals, tangents, has_aux)
+
+
+def jvp_as(
+    transform: str, f: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False
+) -> Any:
+    """`jvp`, as part of a transform of another name."""
+    given = Arguments(transform, f, tuple(primals))
     values = given.floats()
     directions = same_leaves(given.structure, tuple(tangents), values, given.where, "tangent")
-    with Forward("jvp", f) as trace:
+    with Forward(transform, f) as trace:
         boxes = [box(v, trace, t) for v, t in zip(values, directions)]
         out, aux = split_aux(f(*given.filled(boxes)), has_aux, given.where)
         outs, structure = tree.flatten(out)
         outs = [numeric(o, given.where) for o in outs]
         aux = lowered(trace, aux)
-    value = [o._data if trace.owns(o) else o for o in outs]
+    value = [o._inner if trace.owns(o) else o for o in outs]
     tangent = [o._node if trace.owns(o) else zero(o) for o in outs]
     results = (
-        structure.unflatten(owned(value, given=values)),
-        structure.unflatten(owned(tangent, given=directions)),
+        structure.unflatten(owned(value, values)),
+        structure.unflatten(owned(tangent, values, directions)),
     )
     return (*results, aux) if has_aux else results

@@ -9,8 +9,8 @@ import numpy as np
 
 from .._core import tree
 from .._core.stage import Equation, Stage, Var
-from .._core.trace import Box, bind, describe, shape_dtype
-from .arguments import Arguments, numeric
+from .._core.trace import Box, ShapeDtype, bind, describe, shape_dtype
+from .arguments import Arguments, numeric, owned
 
 
 class Graph:
@@ -57,7 +57,9 @@ class Graph:
             values.update(zip(equation.outs, out if equation.primitive.multi else (out,)))
             for var in last:
                 values.pop(var, None)
-        return self.result.unflatten(values[o] if isinstance(o, Var) else o for o in self.outputs)
+        outs = [values[o] if isinstance(o, Var) else o for o in self.outputs]
+        constants = [i for e in self.equations for i in e.inputs if not isinstance(i, Var)]
+        return self.result.unflatten(owned(outs, leaves, [*self.outputs, *constants]))
 
     def _last_uses(self) -> list[list[Var]]:
         """For each equation, the variables that nothing after it needs."""
@@ -125,7 +127,10 @@ def stage(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     """
     given = Arguments("stage", f, args)
     with Stage("stage", f) as trace:
-        types = [shape_dtype(numeric(leaf, given.where)) for leaf in given.leaves]
+        types = [
+            leaf if isinstance(leaf, ShapeDtype) else shape_dtype(numeric(leaf, given.where))
+            for leaf in given.leaves
+        ]
         boxes = [trace.variable(t) for t in types]
         outs, result = tree.flatten(f(*given.filled(boxes), **kwargs))
         outputs = [o._node if trace.owns(o) else numeric(o, given.where) for o in outs]

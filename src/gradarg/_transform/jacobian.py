@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 
 from .._core import tree
-from .arguments import ArgNums, Arguments, like
-from .batch import vmap
-from .forward import jvp
-from .reverse import Pullback, grad, vjp
+from .._core.errors import DerivativeError
+from .._core.trace import describe, peek
+from .arguments import ArgNums, Arguments, like, same_leaves
+from .batch import vmap, vmap_as
+from .forward import jvp_as
+from .reverse import Pullback, grad_as, vjp_as
 
 
 def _basis(value: Any) -> Any:
@@ -41,20 +44,27 @@ def jacobian(
     if mode not in (None, "reverse", "forward"):
         raise ValueError(f"jacobian: mode={mode!r} is not one of 'reverse', 'forward', None.")
 
-    @like(f, "jacobian", "The Jacobian of")
+    return jacobian_as("jacobian", f, argnums, mode)
+
+
+def jacobian_as(transform: str, f: Callable[..., Any], argnums: ArgNums, mode: Any) -> Any:
+    """`jacobian`, as part of a transform of another name."""
+
+    @like(f, transform, "The Jacobian of")
     def run(*args: Any, **kwargs: Any) -> Any:
-        given = Arguments("jacobian", f, args, argnums)
+        given = Arguments(transform, f, args, argnums)
         values = given.floats()
 
+        @functools.wraps(f, updated=())
         def on_leaves(*leaves: Any) -> Any:
             return f(*given.filled(leaves), **kwargs)
 
         if mode == "forward":
-            return _forward(on_leaves, given, values)
-        _, pullback = vjp(on_leaves, *values)
+            return _forward(transform, on_leaves, given, values)
+        _, pullback = vjp_as(transform, on_leaves, values)
         rows = sum(o.size for o in pullback.outs)
         if mode is None and rows > sum(v.size for v in values):
-            return _forward(on_leaves, given, values)
+            return _forward(transform, on_leaves, given, values)
         return _reverse(pullback, given)
 
     return run
@@ -68,26 +78,66 @@ def _reverse(pullback: Pullback, given: Arguments) -> Any:
         def row(unit: Any, i: int = i, rest: list[Any] = rest) -> Any:
             return pullback.transposed([*rest[:i], unit, *rest[i + 1 :]])
 
-        found = vmap(row)(_basis(out))
-        blocks.append(
-            given.result(
-                [np.reshape(g, (*out.shape, *v.shape)) for g, v in zip(found, pullback.values)]
-            )
-        )
+        units = _basis(out)
+        found = vmap(row)(units)
+        turned = vmap(row)(units * -1j) if out.dtype.kind == "c" else [None] * len(found)
+        blocks.append(given.result([
+            np.reshape(_entry(g, t, v, given.where), (*out.shape, *v.shape))
+            for g, t, v in zip(found, turned, pullback.values)
+        ]))  # fmt: skip
     return pullback.structure.unflatten(blocks)
 
 
-def _forward(f: Callable[..., Any], given: Arguments, values: list[Any]) -> Any:
+def _entry(g: Any, turned: Any, value: Any, where: str) -> Any:
+    """J from the pullbacks of 1 and of -i, which a real input sees as two real derivatives."""
+    if value.dtype.kind != "c":
+        return g if turned is None else g + 1j * turned
+    if turned is None:
+        raise DerivativeError(_NOT_HOLOMORPHIC.format(where))
+    return _holomorphic(g, 1j * turned, where)
+
+
+def _forward(transform: str, f: Callable[..., Any], given: Arguments, values: list[Any]) -> Any:
     columns = []
     for i, value in enumerate(values):
         rest = [_zeros(v) for v in values]
 
+        @functools.wraps(f, updated=())
         def column(unit: Any, i: int = i, rest: list[Any] = rest) -> Any:
-            return jvp(f, values, [*rest[:i], unit, *rest[i + 1 :]])[1]
+            return jvp_as(transform, f, values, [*rest[:i], unit, *rest[i + 1 :]])[1]
 
-        leaves, structure = tree.flatten(vmap(column, out_axes=-1)(_basis(value)))
-        columns.append([np.reshape(g, (*g.shape[:-1], *value.shape)) for g in leaves])
+        columns_of = vmap_as(transform, column, 0, -1)
+        units = _basis(value)
+        leaves, structure = tree.flatten(columns_of(units))
+        if value.dtype.kind == "c":
+            if any(g.dtype.kind != "c" for g in leaves):
+                raise DerivativeError(_NOT_HOLOMORPHIC.format(given.where))
+            turned = tree.flatten(columns_of(units * 1j))[0]
+            leaves = [_holomorphic(g, -1j * t, given.where) for g, t in zip(leaves, turned)]
+        columns.append([
+            np.reshape(_as_precise(g, value), (*g.shape[:-1], *value.shape)) for g in leaves
+        ])  # fmt: skip
     return structure.unflatten([given.result(block) for block in zip(*columns)])
+
+
+_NOT_HOLOMORPHIC = (
+    "{}: a Jacobian by complex numbers exists for holomorphic functions, and this one is not: "
+    "differentiate by the real and imaginary parts, or use ga.grad, ga.vjp or ga.jvp."
+)
+
+
+def _holomorphic(g: Any, again: Any, where: str) -> Any:
+    """g, if the derivative along the imaginary axis says the same (where values are known)."""
+    a, b = peek(g), peek(again)
+    if a is not None and b is not None and not np.allclose(a, b, rtol=1e-5, equal_nan=True):
+        raise DerivativeError(_NOT_HOLOMORPHIC.format(where))
+    return g
+
+
+def _as_precise(g: Any, value: Any) -> Any:
+    """g in the precision of the input, as reverse mode has it."""
+    kind = np.complex64 if g.dtype.kind == "c" else np.float16
+    return g.astype(np.result_type(value.dtype, kind), copy=False)
 
 
 def hessian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
@@ -100,30 +150,49 @@ def hessian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     array([[10.,  6.],
            [ 6.,  0.]])
     """
-    return like(f, "hessian", "The Hessian of")(
-        lambda *args, **kwargs: jacobian(grad(f, argnums), argnums, "forward")(*args, **kwargs)
-    )
+    gradient = grad_as("hessian", f, argnums)
+
+    @like(f, "hessian", "The Hessian of")
+    def run(*args: Any, **kwargs: Any) -> Any:
+        given = Arguments("hessian", f, args, argnums)
+        if any(v.dtype.kind == "c" for v in given.floats()):
+            raise DerivativeError(
+                f"{given.where}: a function of complex numbers has no Hessian of complex numbers. "
+                "Differentiate by the real and imaginary parts, or use ga.hvp."
+            )
+        return jacobian_as("hessian", gradient, argnums, "forward")(*args, **kwargs)
+
+    return run
 
 
-def hvp(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
-    """The function (*args, v) -> H @ v, with H the Hessian of f by one argument, never formed.
+def hvp(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
+    """The function (*args, v) -> H @ v, with H the Hessian of f, never formed.
+
+    v has the form of the argument that `argnums` names, or of a tuple of them.
 
     >>> import gradarg as ga, numpy as np
     >>> ga.hvp(lambda x: np.sum(x ** 3))(np.array([1.0, 2.0]), np.array([1.0, 10.0]))
     array([  6., 120.])
     """
+    gradient = grad_as("hvp", f, argnums)
 
     @like(f, "hvp", "The Hessian-vector product of")
     def run(*args: Any, **kwargs: Any) -> Any:
+        if len(args) < 2:
+            raise TypeError(
+                f"ga.hvp({describe(f)}) takes the arguments of the function and then the "
+                f"direction v, but the call has {len(args)} in all."
+            )
         *point, v = args
-        gradient = grad(f, argnums)
+        given = Arguments("hvp", f, point, argnums)
+        values = given.floats()
+        direction = (v,) if given.single else v
+        tangents = same_leaves(given.structure, direction, values, given.where, "direction v")
 
-        @like(f, "hvp", "Along")
-        def along(x: Any) -> Any:
-            moved = list(point)
-            moved[argnums] = x
-            return gradient(*moved, **kwargs)
+        @functools.wraps(f, updated=())
+        def on_leaves(*leaves: Any) -> Any:
+            return gradient(*given.filled(leaves), **kwargs)
 
-        return jvp(along, (point[argnums],), (v,))[1]
+        return jvp_as("hvp", on_leaves, values, tangents)[1]
 
     return run

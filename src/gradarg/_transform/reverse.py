@@ -9,11 +9,12 @@ import numpy as np
 
 from .._core import tree
 from .._core.errors import DerivativeError, ShapeError
-from .._core.tape import Tape, backward, cast
+from .._core.tape import Tape, backward
+from .._ops import structure
 from .arguments import (
     ArgNums,
     Arguments,
-    floating,
+    handed_out,
     like,
     lowered,
     numeric,
@@ -42,13 +43,14 @@ def value_and_grad(
     >>> ga.value_and_grad(lambda p: np.sum(p["w"] ** 2))({"w": np.array([1.0, 2.0])})
     (np.float64(5.0), {'w': array([2., 4.])})
     """
+    return value_and_grad_as("value_and_grad", f, argnums, has_aux)
 
-    return _value_and_grad("value_and_grad", f, argnums, has_aux)
 
-
-def _value_and_grad(
+def value_and_grad_as(
     transform: str, f: Callable[..., Any], argnums: ArgNums, has_aux: bool
 ) -> Callable[..., Any]:
+    """`value_and_grad`, as part of a transform of another name."""
+
     @like(f, transform, "The value and the gradient of")
     def run(*args: Any, **kwargs: Any) -> Any:
         given = Arguments(transform, f, args, argnums)
@@ -59,14 +61,13 @@ def _value_and_grad(
             out, aux = _one_real_number(out, given.where), lowered(tape, aux)
         leaves: dict[Any, Any] = {}
         if tape.owns(out):
-            node, out = out._node, out._data
-            one = np.ones((), out.dtype)[()]
-            leaves = backward([(node, one)])
+            node, out = out._node, out._inner
+            leaves = backward([(node, structure.ones_like(out))])
         grads = [
             _conjugated(leaves[b._node]) if b._node in leaves else zero(v)
             for b, v in zip(boxes, values)
         ]
-        result = given.result(owned(grads))
+        result = given.result(owned(grads, values))
         return ((out, aux) if has_aux else out), result
 
     return run
@@ -103,9 +104,16 @@ def grad(f: Callable[..., Any], argnums: ArgNums = 0, has_aux: bool = False) -> 
     >>> ga.grad(f)(0.0), ga.grad(ga.grad(ga.grad(f)))(0.0)
     (np.float64(0.25), np.float64(-0.125))
     """
-    both = _value_and_grad("grad", f, argnums, has_aux)
+    return grad_as("grad", f, argnums, has_aux)
 
-    @like(f, "grad", "The gradient of")
+
+def grad_as(
+    transform: str, f: Callable[..., Any], argnums: ArgNums, has_aux: bool = False
+) -> Callable[..., Any]:
+    """`grad`, as part of a transform of another name."""
+    both = value_and_grad_as(transform, f, argnums, has_aux)
+
+    @like(f, transform, "The gradient of")
     def run(*args: Any, **kwargs: Any) -> Any:
         value, gradient = both(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
@@ -128,7 +136,7 @@ class Pullback:
         self.given, self.values = given, values
         self.leaves = [b._node for b in boxes]
         self.nodes = [o._node if tape.owns(o) else None for o in outs]
-        self.outs = [o._data if tape.owns(o) else o for o in outs]
+        self.outs = [o._inner if tape.owns(o) else o for o in outs]
         self.structure = structure
 
     def __call__(self, cotangent: Any) -> Any:
@@ -136,7 +144,7 @@ class Pullback:
         cts = same_leaves(self.structure, cotangent, self.outs, self.given.where, "cotangent")
         cts = [_conjugated(c) for c in cts]
         found = [_conjugated(g) for g in self.transposed(cts)]
-        return self.given.result(owned(found, given=cts))
+        return self.given.result(owned(found, self.values, cts))
 
     def transposed(self, cotangents: Sequence[Any]) -> list[Any]:
         """The plain transpose, without conjugation, on leaves."""
@@ -158,17 +166,19 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     >>> out, pullback(np.array([1.0, 0.0]))
     (array([10., 15.]), (array([5., 0.]), np.float64(2.0)))
     """
-    given = Arguments("vjp", f, primals)
+    return vjp_as("vjp", f, primals, has_aux)
+
+
+def vjp_as(transform: str, f: Callable[..., Any], primals: Any, has_aux: bool = False) -> Any:
+    """`vjp`, as part of a transform of another name."""
+    given = Arguments(transform, f, primals)
     values = given.floats()
-    with Tape("vjp", f) as tape:
+    with Tape(transform, f) as tape:
         boxes = [tape.leaf(v) for v in values]
         out, aux = split_aux(f(*given.filled(boxes)), has_aux, given.where)
         outs, structure = tree.flatten(out)
         outs = [numeric(o, given.where) for o in outs]
         aux = lowered(tape, aux)
     pullback = Pullback(given, values, boxes, tape, outs, structure)
-    value = structure.unflatten(owned(pullback.outs, given=values))
+    value = structure.unflatten([handed_out(o) for o in pullback.outs])
     return (value, pullback, aux) if has_aux else (value, pullback)
-
-
-__all__ = ["Pullback", "cast", "floating", "grad", "value_and_grad", "vjp"]

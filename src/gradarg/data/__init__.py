@@ -1,0 +1,8 @@
+"""Data to train on, its batches, and its distortions."""
+
+from .batches import batches
+from .digits import Digits, digits
+from .distort import bend
+from .extras import needs
+
+__all__ = ["Digits", "batches", "bend", "digits", "needs"]

@@ -1,0 +1,6 @@
+"""Training: the loop, what it reports, and what it leaves on disk."""
+
+from .checkpoint import load_weights, save_weights
+from .digits import Epoch, Run, train_digits, write_metrics
+
+__all__ = ["Epoch", "Run", "load_weights", "save_weights", "train_digits", "write_metrics"]

@@ -1,0 +1,113 @@
+"""Every public function of arrays, against NumPy's, in each way that it can be called."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradarg as ga
+from gradarg._namespace import (
+    contraction,
+    elementwise,
+    indexing,
+    linalg,
+    manipulation,
+    reductions,
+)
+from gradarg.testing import check_grads
+from tests.ops.calls import CALLS, Call
+from tests.ops.checks import leaves, narrowed, same
+
+MODULES = (elementwise, reductions, indexing, manipulation, contraction)
+OF_SHAPES = {"shape", "ndim", "size"}
+
+
+def is_float(x: Any) -> bool:
+    return isinstance(x, (np.ndarray, np.floating)) and x.dtype.kind in "fc"
+
+
+def taken_apart(call: Call) -> tuple[Any, list[Any]]:
+    """The call as a function of the float arrays among its arguments, and these."""
+    places, structure = ga.tree.flatten(call.args)
+
+    def f(*arrays: Any, function: Any = call.function) -> Any:
+        given = iter(arrays)
+        args = structure.unflatten(next(given) if is_float(x) else x for x in places)
+        return function(*args, **call.options)
+
+    return f, [x for x in places if is_float(x)]
+
+
+def values_of(result: Any) -> list[Any]:
+    return [x.value[()] if isinstance(x, ga.Tensor) else np.asarray(x)[()] for x in leaves(result)]
+
+
+every = pytest.mark.parametrize("call", CALLS, ids=str)
+of_arrays = [c for c in CALLS if taken_apart(c)[1] and c.name not in OF_SHAPES]
+smooth = pytest.mark.parametrize("call", [c for c in of_arrays if c.smooth], ids=str)
+
+
+def test_every_public_function_is_called():
+    public = {name for module in MODULES for name in module.__all__}
+    public |= {f"linalg.{name}" for name in linalg.__all__}
+    assert public - {call.name for call in CALLS} == set()
+
+
+def test_every_public_function_is_under_its_name():
+    for module in MODULES:
+        for name in module.__all__:
+            assert getattr(ga, name) is getattr(module, name)
+
+
+@every
+def test_arrays_in_arrays_out(call: Call):
+    found, expected = call.function(*call.args, **call.options), call.expected()
+    assert not any(isinstance(x, ga.Tensor) for x in leaves(found))
+    same(values_of(found), values_of(expected), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("call", of_arrays, ids=str)
+def test_tensors_in_tensors_out(call: Call):
+    f, arrays = taken_apart(call)
+    expected = values_of(call.expected())
+    ways = [call.function]
+    if call.numpy is not None:
+        ways.append(call.numpy)
+    method = getattr(ga.Tensor, call.name, None)
+    if isinstance(call.args[0], np.ndarray) and callable(method):
+        ways.append(method)
+    for way in ways:
+        found = f(*map(ga.Tensor, arrays), function=way)
+        assert all(isinstance(x, ga.Tensor) for x in leaves(found))
+        same(values_of(found), expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("call", of_arrays, ids=str)
+def test_single_precision(call: Call):
+    f, arrays = taken_apart(call)
+    narrow = narrowed(arrays)
+    reference = call.reference or call.numpy
+    expected = values_of(f(*narrow, function=reference))
+    same(values_of(f(*narrow)), expected, rtol=1e-5, atol=1e-5)
+
+
+@smooth
+def test_derivatives(call: Call):
+    f, arrays = taken_apart(call)
+    check_grads(f, arrays, order=2)
+
+
+@smooth
+def test_vmap_is_a_loop(call: Call):
+    f, arrays = taken_apart(call)
+    rows = [arrays, [0.97 * x for x in arrays]]
+    found = ga.vmap(lambda *x: tuple(leaves(f(*x))))(*map(np.stack, zip(*rows)))
+    expected = [np.stack(outs) for outs in zip(*(leaves(f(*row)) for row in rows))]
+    same(found, expected, rtol=1e-12, atol=1e-14)
+
+
+@smooth
+def test_staged_is_eager(call: Call):
+    f, arrays = taken_apart(call)
+    graph = ga.stage(f, *arrays)
+    same(values_of(graph(*arrays)), values_of(f(*arrays)))

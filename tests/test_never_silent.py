@@ -1,0 +1,271 @@
+"""Every way out of the graph carries the derivative or raises, and says what to do instead."""
+
+import copy
+import importlib
+import importlib.util
+import io
+import math
+import operator
+import pickle
+
+import numpy as np
+import pytest
+
+import gradarg as ga
+
+X = np.array([0.5, 1.25, 2.0])
+
+
+def eager(f):
+    return f(ga.Tensor(X, requires_grad=True))
+
+
+def computed(f):
+    return f(ga.Tensor(X, requires_grad=True) * 1.0)
+
+
+def in_grad(f):
+    return ga.grad(lambda t: (f(t), 1.0)[1])(X)
+
+
+def in_jvp(f):
+    return ga.jvp(lambda t: (f(t), 1.0)[1], (X,), (X,))
+
+
+def in_vjp(f):
+    return ga.vjp(lambda t: (f(t), 1.0)[1], X)
+
+
+def in_vmap(f):
+    return ga.vmap(lambda t: (f(t), 1.0)[1])(np.stack([X, X]))
+
+
+def in_stage(f):
+    return ga.stage(lambda t: (f(t), 1.0)[1], X)
+
+
+def in_both(f):
+    return ga.vmap(ga.grad(lambda t: (f(t), 1.0)[1]))(np.stack([X, X]))
+
+
+INSIDE = {
+    in_grad: "ga.grad",
+    in_jvp: "ga.jvp",
+    in_vjp: "ga.vjp",
+    in_vmap: "ga.vmap",
+    in_stage: "ga.stage",
+    in_both: "ga.grad",
+}
+everywhere = pytest.mark.parametrize("where", [eager, computed, *INSIDE])
+inside = pytest.mark.parametrize("where", INSIDE)
+
+
+def rows(table):
+    return pytest.mark.parametrize(("call", "words"), table.values(), ids=table)
+
+
+# ---- numbers and arrays
+
+TO_ARRAY = "conversion to an array"
+CONVERSIONS = {
+    "np.asarray(t)": (np.asarray, TO_ARRAY),
+    "np.array(t)": (np.array, TO_ARRAY),
+    "np.array([t, t])": (lambda t: np.array([t, t]), TO_ARRAY),
+    "np.array of elements": (lambda t: np.array([t[0], t[1]]), TO_ARRAY),
+    "np.ascontiguousarray": (np.ascontiguousarray, TO_ARRAY),
+    "np.float64(t)": (lambda t: np.float64(t[0]), TO_ARRAY),
+    "np.full": (lambda t: np.full(3, t[0]), TO_ARRAY),
+    "np.arange": (lambda t: np.arange(t[0]), TO_ARRAY),
+    "np.sum of a list": (lambda t: np.sum([t[0], t[1]]), TO_ARRAY),
+    "array[:] = t": (lambda t: operator.setitem(np.zeros(3), slice(None), t), TO_ARRAY),
+    "array[mask] = t": (lambda t: operator.setitem(np.zeros(3), X > 0, t), TO_ARRAY),
+    "objects[:] = t": (lambda t: operator.setitem(np.empty(3, object), slice(None), t), TO_ARRAY),
+    "a random number": (lambda t: np.random.default_rng(0).normal(t), TO_ARRAY),
+    "np.ma.asarray": (np.ma.asarray, ""),
+    "float(t)": (lambda t: float(t[0]), r"float\(t\)"),
+    "int(t)": (lambda t: int(t[0]), r"int\(t\)"),
+    "complex(t)": (lambda t: complex(t[0]), r"complex\(t\)"),
+    "math.sin(t)": (lambda t: math.sin(t[0]), "math"),
+    "math.hypot": (lambda t: math.hypot(*t), "math"),
+    "math.fsum": (math.fsum, "math"),
+    "math.floor": (lambda t: math.floor(t[0]), "math"),
+    "'%f' % t": (lambda t: "%f" % t[0], "float"),  # noqa: UP031
+    "t.tolist()": (lambda t: t.tolist(), r"t\.tolist\(\)"),
+    "ga.Tensor(t)": (ga.Tensor, r"Tensor\(t\)"),
+}
+
+
+@rows(CONVERSIONS)
+@everywhere
+def test_conversions(where, call, words):
+    with pytest.raises(ga.ConcreteValueError, match=f"(?s){words}.*derivative") as caught:
+        where(call)
+    message = str(caught.value)
+    if where in INSIDE:
+        assert INSIDE[where] in message and "test_never_silent.py" in message
+        assert "has_aux=True" in message or "stop_gradient" in message
+    else:
+        assert "t.detach()" in message
+
+
+def test_the_way_out_that_a_message_names_is_open():
+    t = ga.Tensor(X, requires_grad=True) * 2
+    assert np.asarray(t.detach()).tolist() == (2 * X).tolist() == t.detach().tolist()
+    assert float(t[0].detach()) == t[0].item() == math.sqrt(t[0].detach()) == 1.0
+    gradient, aux = ga.grad(lambda x: (np.sum(x * x), x * 2), has_aux=True)(X)
+    assert aux.tolist() == (2 * X).tolist() and gradient.tolist() == (2 * X).tolist()
+
+
+EAGER_ONLY = {
+    "t.item()": (lambda t: t[0].item(), r"t\.item\(\)"),
+    "t.value": (lambda t: t.value, r"t\.value"),
+    "t.numpy()": (lambda t: t.numpy(), r"t\.(value|numpy\(\))"),
+    "t.value = ...": (lambda t: setattr(t, "value", X), r"t\.value = "),
+    "t.requires_grad = ...": (lambda t: setattr(t, "requires_grad", False), "requires_grad"),
+    "t.backward()": (lambda t: t[0].backward(), r"t\.backward\(\)"),
+    "copy.copy": (copy.copy, "copying"),
+    "copy.deepcopy": (copy.deepcopy, "copying"),
+    "pickle": (pickle.dumps, "[Pp]ickling"),
+}
+
+
+@rows(EAGER_ONLY)
+@inside
+def test_what_only_an_eager_tensor_can_do(where, call, words):
+    with pytest.raises(ga.GradargError, match=f"(?s){words}") as caught:
+        where(call)
+    assert INSIDE[where] in str(caught.value)
+
+
+@inside
+def test_a_value_inside_has_no_grad(where):
+    with pytest.raises(ga.GradargError, match="grad"):
+        where(lambda t: setattr(t, "grad", X))
+
+
+@pytest.mark.parametrize("where", [in_vmap, in_stage])
+def test_an_index_that_is_not_known(where):
+    with pytest.raises(ga.ConcreteValueError, match=r"(?s)index.*ga\."):
+        where(lambda t: range(np.argmax(t)))
+    with pytest.raises(ga.ConcreteValueError, match=r"(?s)ga\."):
+        where(lambda t: X[np.argmax(t)])
+    with pytest.raises(ga.ConcreteValueError, match=r"(?s)ga\."):
+        where(lambda t: X[t > 1])
+
+
+WRAPPED = {
+    "array[0] = t": lambda t: operator.setitem(np.zeros(3), 0, t[0]),
+    "array.fill(t)": lambda t: np.zeros(3).fill(t[0]),
+    "np.fromiter": lambda t: np.fromiter(t, float),
+}
+
+
+@pytest.mark.parametrize("call", WRAPPED.values(), ids=WRAPPED)
+@everywhere
+def test_where_numpy_wraps_the_error_its_cause_tells(where, call):
+    with pytest.raises(ValueError, match="setting an array element") as caught:
+        where(call)
+    cause = caught.value.__cause__
+    assert isinstance(cause, ga.ConcreteValueError) and "derivative" in str(cause)
+
+
+BUFFERS = {
+    "memoryview": memoryview,
+    "bytes": bytes,
+    "np.frombuffer": np.frombuffer,
+    "np.nditer": np.nditer,
+    "io": lambda t: io.BytesIO().write(t),
+}
+
+
+@pytest.mark.parametrize("call", BUFFERS.values(), ids=BUFFERS)
+@everywhere
+def test_a_tensor_is_no_buffer(where, call):
+    with pytest.raises(TypeError):
+        where(call)
+
+
+# ---- functions of NumPy and SciPy without a rule
+
+NO_RULE = {
+    "np.fft.fft(t, norm=)": (lambda t: np.fft.hfft(t, norm="ortho"), r"np\.fft\.hfft"),
+    "np.interp": (lambda t: np.interp(0.5, X, t), r"np\.interp"),
+    "np.unique": (np.unique, r"np\.unique"),
+    "np.histogram": (np.histogram, r"np\.histogram"),
+    "np.poly": (np.poly, r"np\.poly"),
+    "np.save": (lambda t: np.save(io.BytesIO(), t), r"np\.save"),
+    "np.linalg.eig": (lambda t: np.linalg.eigvals(np.diag(t)), r"np\.linalg\.eigvals"),
+    "np.copyto": (lambda t: np.copyto(np.zeros(3), t), r"np\.copyto"),
+    "np.put": (lambda t: np.put(np.zeros(3), [0], t), r"np\.put"),
+    "np.place": (lambda t: np.place(np.zeros(3), X > 0, t), r"np\.place"),
+    "np.putmask": (lambda t: np.putmask(np.zeros(3), X > 0, t), r"np\.putmask"),
+    "np.full_like": (lambda t: np.full_like(X, t), r"np\.(copyto|full_like)"),
+    "np.add.at": (lambda t: np.add.at(np.zeros(3), [0, 1, 2], t), r"np\.add\.at"),
+    "np.add.at(t)": (lambda t: np.add.at(t, [0], 1.0), r"np\.add\.at"),
+    "np.add.reduceat": (lambda t: np.add.reduceat(t, [0]), r"np\.add\.reduceat"),
+    "np.divide.accumulate": (np.divide.accumulate, r"np\.divide\.accumulate"),
+    "np.frompyfunc": (lambda t: np.frompyfunc(lambda a: a, 1, 1)(t), r"np\."),
+    "np.sin(where=)": (lambda t: np.sin(t, where=X > 1), r"np\.sin.*where="),
+    "np.argmax(out=)": (lambda t: np.cumsum(t, out=np.zeros(3)), r"np\.cumsum.*out="),
+}
+
+
+@rows(NO_RULE)
+@everywhere
+def test_functions_without_a_rule(where, call, words):
+    with pytest.raises(ga.DerivativeError, match=f"(?s){words}.*no derivative rule.*custom_vjp"):
+        where(call)
+
+
+FOREIGN = {}
+if importlib.util.find_spec("scipy"):
+    special, linalg = map(importlib.import_module, ("scipy.special", "scipy.linalg"))
+    sparse = importlib.import_module("scipy.sparse")
+    A = sparse.csr_array(np.diag(X))
+    FOREIGN |= {
+        "scipy.special": special.gammaln,
+        "scipy.linalg": lambda t: linalg.norm(t),
+        "sparse @ t": lambda t: A @ t,
+        "sparse * t": lambda t: A * t,
+        "sparse.dot": lambda t: A.dot(t),
+        "t @ sparse": lambda t: t @ A,
+        "t * sparse": lambda t: t * A,
+        "sparse + t": lambda t: A + t,
+    }
+
+
+@everywhere
+def test_other_libraries(where):
+    for call in FOREIGN.values():
+        with pytest.raises(ga.GradargError):
+            where(call)
+
+
+# ---- writing
+
+INTO_ARRAYS = {
+    "array += t": lambda t: operator.iadd(np.zeros(3), t),
+    "array @= t": lambda t: operator.imatmul(np.eye(3), np.outer(t, t)),
+    "np.add(out=array)": lambda t: np.add(t, 1, out=np.zeros(3)),
+    "np.add(array, array, out=t)": lambda t: np.add(X, 1, out=t),
+}
+
+
+@pytest.mark.parametrize("call", INTO_ARRAYS.values(), ids=INTO_ARRAYS)
+@everywhere
+def test_writing_a_tensor_into_an_array(where, call):
+    match = r"np\.(add|matmul).*out=.*in-place.*derivative would be lost.*x = x \+ t"
+    with pytest.raises(ga.ImmutableError, match=match):
+        where(call)
+
+
+@everywhere
+def test_writing_into_a_tensor(where):
+    for index in (0, slice(None), X > 1, [0, 1]):
+        with pytest.raises(ga.ImmutableError, match=r"in place.*x\.at\[i\]\.set\(v\).*np\.where"):
+            where(lambda t: operator.setitem(t, index, 1.0))  # noqa: B023
+    with pytest.raises((TypeError, AttributeError)):
+        where(lambda t: operator.delitem(t, 0))
+    for name in ("shape", "dtype", "T", "anything"):
+        with pytest.raises(AttributeError):
+            where(lambda t: setattr(t, name, 1))  # noqa: B023
