@@ -271,10 +271,12 @@ class Tensor(Box):
     @property
     def grad(self) -> Tensor | None:
         """The derivative that backward passes have added up here; None before the first."""
+        self._only_eager("t.grad")
         return self._node.grad if isinstance(self._node, Leaf) else None
 
     @grad.setter
     def grad(self, new: Tensor | None) -> None:
+        self._only_eager("t.grad = ...")
         if not isinstance(self._node, Leaf):
             raise DerivativeError("Only a tensor made with requires_grad=True has a grad.")
         if new is not None:

@@ -228,11 +228,11 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
             f"take_along_axis: indices of shape {indices.shape} need as many "
             f"dimensions as the array of shape {arr.shape}."
         )
-    grid: list[Any] = [
-        np.arange(n).reshape((-1,) + (1,) * (arr.ndim - 1 - k)) for k, n in enumerate(arr.shape)
-    ]
-    grid[axis] = indices
-    return getitem(arr, tuple(grid))
+    grid = tuple(
+        indices if k == axis else np.arange(n).reshape((-1,) + (1,) * (arr.ndim - 1 - k))
+        for k, n in enumerate(arr.shape)
+    )
+    return getitem(arr, grid)
 
 
 class At:

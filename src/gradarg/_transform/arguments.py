@@ -11,7 +11,7 @@ import numpy as np
 
 from .._core import tree
 from .._core.errors import DerivativeError, ShapeError, TreeError
-from .._core.trace import Box, Trace, describe
+from .._core.trace import Box, Trace, describe, zeros
 
 ArgNums = int | Sequence[int]
 
@@ -162,9 +162,10 @@ def owned(results: Sequence[Any], inputs: Sequence[Any], others: Sequence[Any] =
 
 
 def zero(value: Any) -> Any:
-    """The zero derivative of a value, of its kind."""
-    out = np.zeros_like(value)
-    return out if type(value) is np.ndarray or isinstance(out, Box) else out[()]
+    """The zero derivative of a value, of its kind; an array of no size until it is `owned`."""
+    if isinstance(value, Box):
+        return np.zeros_like(value)
+    return zeros(value) if type(value) is np.ndarray else value.dtype.type(0)
 
 
 Function = Callable[..., Any]

@@ -10,6 +10,7 @@ import numpy as np
 from .._core import tree
 from .._core.errors import DerivativeError, ShapeError
 from .._core.tape import Tape, backward
+from .._core.trace import peek
 from .._ops import structure
 from .arguments import (
     ArgNums,
@@ -62,7 +63,9 @@ def value_and_grad_as(
         leaves: dict[Any, Any] = {}
         if tape.owns(out):
             node, out = out._node, out._inner
-            leaves = backward([(node, structure.ones_like(out))])
+            known = peek(out) is not None  # else the walk is part of what is staged or mapped
+            one = out.dtype.type(1) if known else structure.ones_like(out)
+            leaves = backward([(node, one)])
         grads = [
             _conjugated(leaves[b._node]) if b._node in leaves else zero(v)
             for b, v in zip(boxes, values)
