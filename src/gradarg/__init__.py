@@ -244,7 +244,8 @@ from ._transform.reverse import grad, value_and_grad, vjp
 
 __version__ = "0.1.0.dev0"
 
-_SUBMODULES = ("nn", "optim", "scalar", "testing")  # loaded when first used
+# loaded when first used
+_SUBMODULES = ("data", "nn", "optim", "random", "scalar", "testing", "train", "viz")
 
 
 def __getattr__(name: str) -> Any:

@@ -164,14 +164,15 @@ def test_create_graph_through_a_cotangent():
     np.testing.assert_array_equal(g.grad.value, 2 * X)
 
 
-def test_grads_of_create_graph_accumulate_with_plain_ones():
+@pytest.mark.parametrize("orders", [(False, True), (True, False), (True, True)])
+def test_grads_of_create_graph_accumulate_with_plain_ones(orders):
     t = tensor()
-    np.sum(t**3).backward()
-    np.sum(t**3).backward(create_graph=True)
-    assert t.grad.requires_grad
+    for create_graph in orders:
+        np.sum(t**3).backward(create_graph=create_graph)
     total, t.grad = t.grad, None
+    np.testing.assert_allclose(total.detach().value, 2 * 3 * X**2)
     np.sum(total).backward()
-    np.testing.assert_allclose(t.grad.value, 6 * X)  # the first pass is a constant
+    np.testing.assert_allclose(t.grad.value, sum(orders) * 6 * X)  # a plain pass is a constant
 
 
 # ---- complex values: PyTorch's convention

@@ -24,10 +24,6 @@ everywhere = pytest.mark.parametrize("where", WHERE.values(), ids=WHERE)
 MASKED = np.ma.array(X, mask=[False, True, False])
 MASKED_CALLS = {
     "t * masked": lambda t: t * MASKED,
-    "masked * t": lambda t: MASKED * t,
-    "masked - t": lambda t: MASKED - t,
-    "masked += t": lambda t: operator.iadd(MASKED.copy(), t),
-    "masked < t": lambda t: operator.lt(MASKED, t),
     "np.add(masked, t)": lambda t: np.add(MASKED, t),
     "np.where": lambda t: np.where(MASKED > 1, t, 0),
     "np.where of masked": lambda t: np.where(X > 1, t, MASKED),
@@ -50,7 +46,12 @@ def test_masked_arrays(where, call):
         where(call)
 
 
+# NumPy's own functions for them convert a tensor, which only a constant allows
 NUMPY_MA = {
+    "masked * t": lambda t: MASKED * t,
+    "masked - t": lambda t: MASKED - t,
+    "masked += t": lambda t: operator.iadd(MASKED.copy(), t),
+    "masked < t": lambda t: operator.lt(MASKED, t),
     "np.ma.sin": lambda t: np.ma.sin(t),
     "np.ma.add": lambda t: np.ma.add(t, 1.0),
     "np.ma.multiply": lambda t: np.ma.multiply(MASKED, t),
@@ -65,6 +66,12 @@ NUMPY_MA = {
 def test_functions_for_masked_arrays(where, call):
     with pytest.raises(ga.GradargError):
         where(call)
+
+
+def test_a_constant_beside_a_masked_array_keeps_the_mask():
+    found = MASKED * ga.Tensor(X)
+    assert found.mask.tolist() == [False, True, False]
+    np.testing.assert_array_equal(found.compressed(), [0.25, 4.0])
 
 
 def test_masked_arrays_as_arguments():

@@ -92,7 +92,7 @@ def _elementwise() -> Iterator[Call]:
     yield smooth("where", MASK, 0.0, M)
     yield smooth("clip", M, -1, 1)
     yield smooth("clip", M, None, V)
-    yield smooth("clip", M, V - 0.55, None)
+    yield smooth("clip", M, V - 0.5, None)
     yield Call("angle", (Z,), smooth=False)  # the differences of complex arguments are elsewhere
     yield smooth("modf", V)
     yield smooth("divmod", values((3,)) + 9, values((3,)) + 5.02)

@@ -307,6 +307,8 @@ def _casts() -> Iterator[Sample]:
         params = {"dtype": np.dtype(target)}
         yield Sample(structure.truncate, cast, (x,), params, np.dtype(target).name)
     yield Sample(structure.stop_gradient, lambda x: x, (x,))
+    yield Sample(structure.ones_like, np.ones_like, (x,))
+    yield Sample(structure.ones_like, np.ones_like, (values(()),), note="scalar")
 
 
 def _joins() -> Iterator[Sample]:

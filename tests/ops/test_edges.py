@@ -341,6 +341,24 @@ def test_empty_arrays(f):
     assert ga.hessian(f)(x).shape == (0, 0)
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        np.sin,
+        np.sort,
+        np.cumprod,
+        lambda x: np.sum(x, axis=0),
+        lambda x: x[np.array([0, 2])],
+        lambda x: ga.asarray(x).at[np.array([0, 2])].set(x[:2]),
+        lambda x: np.concatenate([x, x]),
+        lambda x: np.linalg.inv(np.outer(x, x)),
+    ],
+)
+def test_vmap_over_an_empty_axis(f):
+    expected = ga.stage(f, np.zeros(3)).outputs[0].type.shape
+    assert ga.vmap(f)(np.zeros((0, 3))).shape == (0, *expected)
+
+
 # ---- the same index twice
 
 

@@ -158,7 +158,7 @@ def test_a_failure_leaves_no_garbage(call):
 
 
 def count():
-    return sum(type(o).__module__.startswith("gradarg") for o in gc.get_objects())
+    return sum(str(type(o).__module__).startswith("gradarg.") for o in gc.get_objects())
 
 
 def test_a_value_of_a_transform_that_failed_has_leaked():

@@ -108,13 +108,6 @@ def _number_pow_dy(g: Any, o: Any, n: Any, _y: Any) -> Any:
     )
 
 
-def _absolute_dx(g: Any, _o: Any, x: Any) -> Any:
-    if x.dtype.kind != "c":
-        return g * np.sign(x)
-    size = np.absolute(x)  # the sign of a complex number varies
-    return g * (np.conjugate(x) / where_nonzero(size, size, 1))
-
-
 def _angle_dx(x: Any, y: Any) -> Any:
     """y / (x**2 + y**2), without squares that leave the range of floats."""
     size = np.hypot(x, y)
@@ -271,7 +264,7 @@ nan_to_num = elementwise(
     "nan_to_num", np.nan_to_num, lambda g, _o, x: np.where(np.isfinite(x), g, 0)
 )
 
-absolute = elementwise("absolute", np.absolute, _absolute_dx)
+absolute = elementwise("absolute", np.absolute, lambda g, _o, x: g * np.conjugate(np.sign(x)))
 fabs = elementwise("fabs", np.fabs, lambda g, _o, x: g * np.sign(x))
 conjugate = elementwise("conjugate", np.conjugate, lambda g, _o, _x: np.conjugate(g))
 real = elementwise("real", np.real, lambda g, _o, _x: g)

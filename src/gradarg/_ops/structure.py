@@ -341,10 +341,21 @@ def _update_vjp(i: int, g: Any, _out: Any, x: Any, v: Any, *indices: Any) -> Any
     return np.where(stands, g, 0)
 
 
+def _batch_update(p: Primitive, n: int, mapped: Any, args: Any, _k: Any) -> Any:
+    x, v, *indices = args
+    (x,) = expose(n, mapped[:1], [x])
+    rank = x.ndim - 1 - len(indices) + max(np.ndim(i) - m for i, m in zip(indices, mapped[2:]))
+    if mapped[1]:
+        v = reshape(v, shape=(n,) + (1,) * (rank - v.ndim + 1) + v.shape[1:])
+    rows, indices = _batch_indices(n, mapped[2:], indices)
+    return p(x, v, rows, *indices)
+
+
 update: Primitive = general(
     "update",
     _update_impl,
     vjp=Each(_update_vjp, reads=frozenset(range(2, 66))),
     jvp=_put_jvp,
+    batch=_batch_update,
     shape=lambda x, v, *idx: ShapeDtype(x.shape, x.dtype),
 )

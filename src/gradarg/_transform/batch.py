@@ -28,7 +28,9 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     return vmap_as("vmap", f, in_axes, out_axes)
 
 
-def vmap_as(transform: str, f: Callable[..., Any], in_axes: Any, out_axes: Any) -> Any:
+def vmap_as(
+    transform: str, f: Callable[..., Any], in_axes: Any, out_axes: Any
+) -> Callable[..., Any]:
     """`vmap`, as part of a transform of another name."""
 
     @like(f, transform, "Maps over an axis:")

@@ -47,7 +47,9 @@ def jacobian(
     return jacobian_as("jacobian", f, argnums, mode)
 
 
-def jacobian_as(transform: str, f: Callable[..., Any], argnums: ArgNums, mode: Any) -> Any:
+def jacobian_as(
+    transform: str, f: Callable[..., Any], argnums: ArgNums, mode: Any
+) -> Callable[..., Any]:
     """`jacobian`, as part of a transform of another name."""
 
     @like(f, transform, "The Jacobian of")

@@ -40,19 +40,19 @@ def bend(
     moves = _tents(height, points) @ moves @ _tents(width, points).T  # (n, 2, height, width)
     rows = np.arange(height)[:, None] + moves[:, 0]
     columns = np.arange(width) + moves[:, 1]
-    bent: np.ndarray[Any, Any] = _sampled(images, rows, columns)
-    return bent
+    return _sampled(images, rows, columns)
 
 
 def _tents(length: int, points: int) -> np.ndarray[Any, Any]:
     """(length, points): the weight of each point at each pixel, linear between neighbours."""
     place = np.linspace(0, points - 1, length)
-    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(points)))
+    weights: np.ndarray[Any, Any] = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(points)))
+    return weights
 
 
 def _sampled(
     images: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], columns: np.ndarray[Any, Any]
-) -> Any:
+) -> np.ndarray[Any, Any]:
     """The images at fractional places, linear between the four pixels around each."""
     n, height, width = images.shape
     padded = np.pad(images, ((0, 0), (1, 2), (1, 2)))
@@ -64,4 +64,5 @@ def _sampled(
     image = np.arange(n)[:, None, None]
     top = (1 - right) * padded[image, above, left] + right * padded[image, above, left + 1]
     low = (1 - right) * padded[image, above + 1, left] + right * padded[image, above + 1, left + 1]
-    return (1 - down) * top + down * low
+    bent: np.ndarray[Any, Any] = (1 - down) * top + down * low
+    return bent

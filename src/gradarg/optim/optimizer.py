@@ -226,7 +226,7 @@ class Optimizer:
             if extra:
                 raise ValueError(f"{what}: {self._name} has no options {extra}.")
             groups.append(options := self._checked(options))
-            for key, p, place in zip(theirs["params"], mine["params"], places):
+            for key, p, place in zip(theirs["params"], mine["params"], places):  # places last
                 if key in state_dict["state"]:
                     states[place] = self._loaded(state_dict["state"][key], p, options, what)
         self._states = states
@@ -243,7 +243,7 @@ class Optimizer:
                 raise ValueError(
                     f"{what}: a {name} of shape {p.shape} was expected, but found {found}."
                 )
-            buffers.append(np.array(kept[name], dtype=p.dtype).reshape(-1))
+            buffers.append(np.asarray(kept[name]).astype(p.dtype).reshape(-1))
         # PyTorch's SGD counts no steps; that it has a state says that there were some
         return _State(int(kept.get("step", 1)), buffers)
 
