@@ -69,6 +69,8 @@ def check_grads(
     for leaf in tree.flatten(args)[0]:
         if leaf.dtype.kind not in "fc":
             raise TypeError(f"check_grads takes floats, but got {leaf!r:.60} of {leaf.dtype}.")
+    if not modes:
+        raise ValueError("check_grads: modes is empty, so nothing would be checked.")
     unknown = set(modes) - {"forward", "reverse"}
     if unknown:
         raise ValueError(f"check_grads: modes are 'forward' and 'reverse', not {sorted(unknown)}.")

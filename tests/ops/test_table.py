@@ -84,10 +84,10 @@ def test_first_order(sample: Sample):
         expected = f(*xs)
         d, c = direction(xs, random), direction(expected, random)
         out, tangent = ga.jvp(f, xs, d)
-        same(out, expected)
+        same(out, expected, rtol=1e-12)
         close(tangent, difference(f, xs, d))
         out, pullback = ga.vjp(f, *xs)
-        same(out, expected)
+        same(out, expected, rtol=1e-12)
         cotangents = pullback(c)
         assert types_of(tangent) == types_of(out)
         assert types_of(cotangents) == types_of(xs)
@@ -207,7 +207,7 @@ def test_staged_is_eager(sample: Sample):
     for xs in (wide, narrowed(wide)):
         graph, expected = ga.stage(f, *xs), f(*xs)
         assert staged_types(graph) == types_of(expected)
-        same(graph(*xs), expected)
+        same(graph(*xs), expected, rtol=1e-5)
 
 
 @smooth
@@ -290,7 +290,8 @@ def test_predicted_dtypes(sample: Sample):
     """Staging promotes as NumPy does: every dtype with every other, and with Python's numbers."""
     arrays = [np.ones(shape, dtype) for dtype in DTYPES for shape in ((), (2,))]
     primitive, params = sample.primitive, sample.params
-    for args in product([*arrays, 1, 1.0], repeat=len(sample.args)):
+    kinds = [[*arrays, 1, 1.0] if hasattr(a, "dtype") else [1, 1.0] for a in sample.args]
+    for args in product(*kinds):
         if not any(isinstance(a, np.ndarray) for a in args):
             continue
         types = [shape_dtype(a) if isinstance(a, np.ndarray) else a for a in args]

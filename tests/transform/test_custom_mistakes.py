@@ -129,7 +129,9 @@ def test_a_tangent_has_the_structure_of_the_output():
 
 
 @pytest.mark.parametrize(
-    "backward", [lambda x, g: (g + 1.0,), lambda x, g: (7.0 * x,)], ids=["affine", "constant"]
+    "backward",
+    [lambda x, g: (g + 1.0,), lambda x, g: (7.0 * x,), lambda x, g: (g * g * x,)],
+    ids=["affine", "constant", "quadratic"],
 )
 def test_a_vjp_rule_that_is_not_linear_has_no_jvp(backward):
     assert ga.grad(by_vjp(backward))(2.0) in (2.0, 14.0)
@@ -139,8 +141,12 @@ def test_a_vjp_rule_that_is_not_linear_has_no_jvp(backward):
 
 @pytest.mark.parametrize(
     "rule",
-    [lambda p, t: (p[0] * 2, t[0] + 1.0), lambda p, t: (p[0] * 2, 7.0 * p[0])],
-    ids=["affine", "constant"],
+    [
+        lambda p, t: (p[0] * 2, t[0] + 1.0),
+        lambda p, t: (p[0] * 2, 7.0 * p[0]),
+        lambda p, t: (p[0] * 2, t[0] * t[0] * p[0]),
+    ],
+    ids=["affine", "constant", "quadratic"],
 )
 def test_a_jvp_rule_that_is_not_linear_has_no_vjp(rule):
     assert ga.jvp(by_jvp(rule), (2.0,), (1.0,))[1] in (2.0, 14.0)

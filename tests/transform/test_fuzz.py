@@ -201,7 +201,7 @@ def directions(xs, seed=1):
     return [np.asarray(random.normal(size=x.shape)).astype(x.dtype) for x in xs]
 
 
-@settings(max_examples=250)
+@settings(max_examples=200)
 @given(programs())
 def test_reverse_forward_and_differences_agree(program):
     xs, every = program.inputs, tuple(range(len(program.inputs)))
@@ -216,7 +216,7 @@ def test_reverse_forward_and_differences_agree(program):
     close([slope], [tangent], 1e-6)
 
 
-@settings(max_examples=150)
+@settings(max_examples=120)
 @given(programs())
 def test_second_derivatives_agree(program):
     xs = program.inputs
@@ -235,7 +235,7 @@ def test_second_derivatives_agree(program):
     close([twice], [inner(forward_over_reverse, w)])
 
 
-@settings(max_examples=150)
+@settings(max_examples=120)
 @given(programs(dtypes=(np.float64, np.float32)))
 def test_staged_eager_and_transformed_agree(program):
     xs, every = program.inputs, tuple(range(len(program.inputs)))
@@ -257,7 +257,7 @@ def test_staged_eager_and_transformed_agree(program):
         assert t.grad is None or t.grad.dtype == t.dtype
 
 
-@settings(max_examples=150)
+@settings(max_examples=120)
 @given(programs(dtypes=(np.float64, np.float32)), st.data())
 def test_vmap_is_a_loop(program, data):
     count = 3

@@ -27,7 +27,7 @@ class Forward(Trace):
             passed_only(primitive.name, self, out)
         if primitive.jvp is None or not self.recording:
             return out
-        tangent = primitive.jvp(tangents, out, *values, **params)
+        tangent = primitive.push(tangents, out, *values, **params)
         if primitive.multi:
             return tuple(
                 o if t is None or o.dtype.kind not in "fc" else box(o, self, conform(t, o))

@@ -26,7 +26,7 @@ import numpy as np
 
 from .errors import DerivativeError, ShapeError
 from .tape import Joint, Tape, backward, match
-from .trace import ShapeDtype, bind, peek, zeros
+from .trace import ShapeDtype, bind, ones, peek, zeros
 
 Rule = Callable[..., Any]
 
@@ -91,9 +91,12 @@ class Primitive:
             self._reads[i] = _positions_read(self.vjps[i], count)
         return self._reads[i]
 
-    def derive_jvp(self) -> None:
-        """Take the JVP from the VJP."""
-        self.jvp = partial(transposed_vjp, self)
+    def push(self, tangents: Sequence[Any], out: Any, *args: Any, **params: Any) -> Any:
+        """The tangent of the output, by the JVP rule or by transposing the VJP."""
+        if self.jvp is transposed_vjp:
+            return transposed_vjp(self, tangents, out, *args, **params)
+        assert self.jvp is not None
+        return self.jvp(tangents, out, *args, **params)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -208,21 +211,23 @@ def general(
     """Any differentiable function, by its VJP rules, its JVP rule, or both."""
     primitive = Primitive(name, impl, vjps=vjp, jvp=jvp, batch=batch, shape=shape, multi=multi)
     if vjp is None:
-        primitive.vjps = Joint(partial(transposed_jvp, primitive))
+        primitive.vjps = Joint(transposed_jvp)
     if jvp is None:
-        primitive.derive_jvp()
+        primitive.jvp = transposed_vjp
     return primitive
 
 
 def transposed_jvp(primitive: Primitive, g: Any, out: Any, *args: Any, **params: Any) -> list[Any]:
     """The VJP from the JVP: it is linear in the tangents, so walking it back from g transposes."""
     with Tape("vjp", primitive.impl) as tape:
-        tangents = [tape.leaf(zeros(a)) if varies(a) else None for a in args]
-        outs = primitive.jvp(tangents, out, *args, **params)  # type: ignore[misc]
-    _refuse_affine(primitive, "JVP", outs if primitive.multi else (outs,))
-    pairs = zip(outs, g) if primitive.multi else ((outs, g),)
-    found = backward([(o._node, match(gi, o)) for o, gi in pairs if tape.owns(o)])
-    return [None if t is None else found.get(t._node) for t in tangents]
+        tangents = [tape.leaf(ones(a)) if varies(a) else None for a in args]
+        outs = primitive.push(tangents, out, *args, **params)
+    outs, gs = (outs, g) if primitive.multi else ((outs,), (g,))
+    pairs = [(o, match(gi, o)) for o, gi in zip(outs, gs) if o is not None]
+    found = backward([(o._node, gi) for o, gi in pairs if tape.owns(o)])
+    result = [None if t is None else found.get(t._node) for t in tangents]
+    _refuse_nonlinear(primitive, "JVP", [(tape.lower(o), gi) for o, gi in pairs], result)
+    return result
 
 
 def transposed_vjp(
@@ -231,36 +236,43 @@ def transposed_vjp(
     """The JVP from the VJP: it is linear in the cotangent, so walking it back transposes."""
     outs = out if primitive.multi else (out,)
     with Tape("jvp", primitive.impl) as tape:
-        leaves = tuple(tape.leaf(zeros(o)) for o in outs)
+        leaves = tuple(tape.leaf(ones(o)) for o in outs)
         g = leaves if primitive.multi else leaves[0]
         if isinstance(primitive.vjps, Joint):
-            cts = primitive.vjps.rule(g, out, *args, **params)
+            cts = primitive.vjps.rule(primitive, g, out, *args, **params)
         else:
             cts = [
                 None if t is None else primitive.vjps[i](g, out, *args, **params)
                 for i, t in enumerate(tangents)
             ]
-        _refuse_affine(primitive, "VJP", cts)
-        roots = []
-        for c, t, a in zip(cts, tangents, args):
-            if t is not None and c is not None:
-                c = match(c, a)
-                if tape.owns(c):
-                    roots.append((c._node, t))
-    found = backward(roots)
+        pairs = [
+            (match(c, a), t) for c, t, a in zip(cts, tangents, args)
+            if t is not None and c is not None
+        ]  # fmt: skip
+    found = backward([(c._node, t) for c, t in pairs if tape.owns(c)])
     result = tuple(found.get(b._node, zeros(o)) for b, o in zip(leaves, outs))
+    _refuse_nonlinear(primitive, "VJP", [(tape.lower(c), t) for c, t in pairs], result)
     return result if primitive.multi else result[0]
 
 
-def _refuse_affine(primitive: Primitive, rule: str, results: Sequence[Any]) -> None:
-    """A rule is linear, so at zero it is zero; where not, its transpose says nothing."""
-    for value in map(peek, results):
-        if value is not None and np.any(np.nan_to_num(value)):
-            raise DerivativeError(
-                f"The {rule} rule of {primitive.name} is not linear in its "
-                f"{'tangent' if rule == 'JVP' else 'cotangent'} (of zero it makes {value!r:.60}), "
-                "so the other mode cannot be had from it. Make it linear, or give both rules."
-            )
+def _refuse_nonlinear(
+    primitive: Primitive, rule: str, pairs: Sequence[tuple[Any, Any]], result: Sequence[Any]
+) -> None:
+    """A linear L and its transpose agree: <L(1), t> = <1, L.T(t)>. Else the transpose says nothing.
+
+    Nothing can be said where values are not known (inside vmap and stage) or not finite.
+    """
+    known = [(peek(x), peek(y)) for x, y in pairs], [peek(r) for r in result if r is not None]
+    if any(x is None or y is None for x, y in known[0]) or any(r is None for r in known[1]):
+        return
+    terms = [x * y for x, y in known[0]] + [-r for r in known[1]]
+    total, size = sum(np.sum(t) for t in terms), sum(np.sum(np.abs(t)) for t in terms)
+    if np.isfinite(size) and np.abs(total) > 1e-3 * size:
+        raise DerivativeError(
+            f"The {rule} rule of {primitive.name} is not linear in its "
+            f"{'tangents' if rule == 'JVP' else 'cotangent'}, so the other mode cannot be had by "
+            "transposing it. Make it linear, or give the rule of the other mode."
+        )
 
 
 def varies(value: Any) -> bool:

@@ -37,8 +37,6 @@ _SEQUENCE = itertools.count()
 _new = object.__new__
 _LARGE = 4096  # elements; only arrays above this are worth forgetting
 _COPY_BYTES = 1 << 16  # a foreign array is copied up to here, and watched above
-_WHOLE_BYTES = 1 << 23  # watched as a whole up to here, by sample above
-_SAMPLE = 1 << 16  # elements
 
 
 class Leaf:
@@ -77,7 +75,7 @@ class Port:
 
 
 class Joint:
-    """One rule for all arguments: `rule(g, out, *args)` returns a list of cotangents."""
+    """One rule for all arguments: `rule(primitive, g, out, *args)` returns a list of cotangents."""
 
     def __init__(self, rule: Callable[..., Any], reads_out: bool = True) -> None:
         self.rule, self.reads_out = rule, reads_out
@@ -100,9 +98,8 @@ class Cotangents(dict[int, Any]):
 class Watch:
     """A foreign array that a node needs unchanged, and a fingerprint to tell.
 
-    Up to 8 MB it is made of the sums of all rows and columns of the elements laid out in a square,
-    so that any one change shows. Of larger arrays it takes 65,536 elements spread over the whole:
-    a buffer that was filled again is found, a single element poked into millions can be missed.
+    It is made of the sums of all rows and columns of the elements laid out in a square, so that any
+    one change shows, and any two: what it takes is the time to read the array twice.
     """
 
     __slots__ = ("array", "print", "user")
@@ -112,11 +109,7 @@ class Watch:
         self.print = self._fingerprint()
 
     def _fingerprint(self) -> int:
-        a = self.array
-        if a.nbytes > _WHOLE_BYTES:
-            flat: Any = a.ravel(order="K") if a.flags.forc else a.flat
-            return hash(flat[:: a.size // _SAMPLE].tobytes())
-        bits = a.ravel(order="K").view(f"u{min(a.itemsize, 8)}")
+        bits = self.array.ravel(order="K").view(f"u{min(self.array.itemsize, 8)}")
         side = math.isqrt(bits.size)
         square, rest = bits[: side * side].reshape(side, side), bits[side * side :]
         sums = [np.add.reduce(square, axis=i, dtype=bits.dtype).tobytes() for i in (0, 1)]
@@ -191,7 +184,7 @@ class Tape(Trace):
             watch: list[Watch] = []
             for i in strange or ():
                 values[i] = foreign(values[i], primitive.name, watch)
-            return primitive.record(self, values, parents, watch or None)
+            return primitive.record(primitive, self, values, parents, watch)
         out = bind(primitive, values, params) if level else primitive.impl(*values, **params)
         node = Node(primitive, values, parents, out, params)
         if primitive.multi:
@@ -331,7 +324,7 @@ def backward(
         if not retain:
             node.values = node.parents = node.out = None
         vjps = primitive.vjps
-        joint = vjps.rule(g, out, *values, **params) if vjps.__class__ is Joint else None
+        joint = vjps.rule(primitive, g, out, *values, **params) if vjps.__class__ is Joint else None
         for i, parent in enumerate(parents):
             if parent is None:
                 continue

@@ -218,6 +218,11 @@ def zeros(like: Any) -> Any:
     return np.broadcast_to(np.zeros((), like.dtype), like.shape)
 
 
+def ones(like: Any) -> Any:
+    """Ones in the shape and dtype of a value, of no size as well."""
+    return np.broadcast_to(np.ones((), like.dtype), like.shape)
+
+
 # Traces below this level record nothing: no_grad silences what is active, not what starts inside.
 _NO_GRAD_BELOW: ContextVar[int] = ContextVar("no_grad_below", default=0)
 

@@ -143,10 +143,13 @@ def same_leaves(
     return checked
 
 
-def owned(results: Sequence[Any], inputs: Sequence[Any], others: Sequence[Any] = ()) -> list[Any]:
+def owned(
+    results: Sequence[Any], inputs: Sequence[Any], others: Sequence[Any] = (), held: bool = False
+) -> list[Any]:
     """Results that are the caller's own: writable arrays that share no memory with others.
 
-    Where an input belongs to a transform, the caller is that transform, and gets them as they are.
+    With `held`, a graph that lives on may hold them too. Where an input belongs to a transform, the
+    caller is that transform, and gets them as they are.
     """
     if any(isinstance(i, Box) and i._trace.level for i in inputs):
         return list(results)
@@ -154,7 +157,7 @@ def owned(results: Sequence[Any], inputs: Sequence[Any], others: Sequence[Any] =
     fresh = []
     for r in results:
         if type(r) is np.ndarray:
-            if r.base is not None or not r.flags.writeable or id(r) in seen:
+            if held or r.base is not None or not r.flags.writeable or id(r) in seen:
                 r = r.copy()
             seen.add(id(r))
         fresh.append(r)

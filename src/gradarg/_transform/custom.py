@@ -15,8 +15,8 @@ import numpy as np
 
 from .._core import tree
 from .._core.errors import DerivativeError, MutatedArrayError, TreeError
-from .._core.primitive import Primitive, transposed_jvp, varies
-from .._core.tape import Joint, Node, Tape, boxed_outputs
+from .._core.primitive import Primitive, transposed_jvp, transposed_vjp, varies
+from .._core.tape import Joint, Node, Tape, Watch, boxed_outputs, foreign
 from .._core.trace import Box, ShapeDtype, bind, peek, refuse_captured, shape_dtype, zeros
 from .arguments import numeric, same_leaves
 from .batch import vmap
@@ -131,33 +131,44 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _stripped(value: Any) -> Any:
+    """The array within a value, hidden axes and all; None if there is none."""
+    while isinstance(value, Box):
+        value = value._inner
+    return None if isinstance(value, ShapeDtype) else value
+
+
 def _check_same(again: Sequence[Any], before: Sequence[Any], name: str) -> None:
     """What is computed again must be what was computed before, or its derivative is another's."""
-    for a, b in zip(map(peek, again), map(peek, before)):
-        if a is None or b is None:
+    for a, b in zip(map(_stripped, again), map(_stripped, before)):
+        if a is None or b is None or a.shape != b.shape:
             continue
         near = 1e3 * np.finfo(b.dtype).eps if b.dtype.kind in "fc" else 0
-        if not np.allclose(a, b, rtol=near, atol=0, equal_nan=True):
+        size = np.max(np.abs(b), initial=0, where=np.isfinite(b))
+        if not np.allclose(a, b, rtol=near, atol=near * size, equal_nan=True):
             raise MutatedArrayError(
-                f"{name} gave other values when run again for the backward pass: it draws "
-                "random numbers, or uses an array that has changed. Pass it as an argument."
+                f"{name} differs from what was computed before, and so its derivative is "
+                "another's: when run again, it draws other random numbers, or uses an array that "
+                "has changed. Pass it as an argument."
             )
 
 
 def _checkpointed(f: Flat) -> Primitive:
     name = f"checkpoint({_name(f)})"
 
-    def backward(g: Any, out: Any, *args: Any) -> Any:
+    def backward(_p: Any, g: Any, out: Any, *args: Any) -> Any:
         varying = [i for i, a in enumerate(args) if varies(a)]
         again, pullback = vjp(_at(f, varying, args), *(args[i] for i in varying))
         _check_same(again, out, name)
         found = dict(zip(varying, pullback.transposed(g)))
         return [found.get(i) for i in range(len(args))]
 
-    def forward(tangents: Any, _out: Any, *args: Any) -> Any:
+    def forward(tangents: Any, out: Any, *args: Any) -> Any:
         varying = [i for i, t in enumerate(tangents) if t is not None]
         primals = [args[i] for i in varying]
-        return jvp(_at(f, varying, args), primals, [tangents[i] for i in varying])[1]
+        again, tangent = jvp(_at(f, varying, args), primals, [tangents[i] for i in varying])
+        _check_same(again, out, name)
+        return tangent
 
     def batch(_p: Any, _n: int, mapped: Any, args: Any, _k: Any) -> Any:
         return bind(_checkpointed(_mapped(f, mapped)), args)
@@ -254,35 +265,35 @@ class _VjpRule:
 
 
 def _with_vjp(f: Flat, forward: Callable[..., Any], backward: Callable[..., Any]) -> Primitive:
-    def again(g: Any, _out: Any, *args: Any) -> Any:
+    def again(_p: Any, g: Any, _out: Any, *args: Any) -> Any:
         return backward(forward(*args)[1], g)
 
-    def record(tape: Tape, values: Any, parents: Any, watch: Any) -> Any:
+    def record(p: Primitive, tape: Tape, values: Any, parents: Any, watch: list[Watch]) -> Any:
         outs, residuals = forward(*values)
+        residuals = tree.map(lambda r: foreign(r, p.name, watch), residuals)
 
-        def kept(g: Any, out: Any, *args: Any) -> Any:
+        def kept(p: Any, g: Any, out: Any, *args: Any) -> Any:
             # recorded again (create_graph), the residuals must be part of the graph too
-            return again(g, out, *args) if any(map(tape.owns, args)) else backward(residuals, g)
+            return again(p, g, out, *args) if any(map(tape.owns, args)) else backward(residuals, g)
 
-        rule = Primitive(primitive.name, f, vjps=Joint(kept), multi=True)
+        rule = Primitive(p.name, f, vjps=Joint(kept), multi=True)
         node = Node(rule, values, parents, outs, {})
-        node.watch = watch
+        node.watch = watch or None
         return boxed_outputs(tape, node, outs)
 
     def batch(_p: Any, _n: int, mapped: Any, args: Any, _k: Any) -> Any:
         return bind(_with_vjp(_mapped(f, mapped), _mapped(forward, mapped), vmap(backward)), args)
 
-    primitive = Primitive(
+    return Primitive(
         _name(f),
         f,
         vjps=Joint(again),
+        jvp=transposed_vjp,
         batch=batch,
         shape=functools.partial(_types, f),
         multi=True,
         record=record,
     )
-    primitive.derive_jvp()
-    return primitive
 
 
 # ---- custom_jvp
@@ -333,27 +344,28 @@ class custom_jvp:
                     f"{where} must return (out, tangent_out), not {type(pair).__name__}."
                 )
             outs = flat.outputs(pair[0])
-            return tuple(same_leaves(flat.result, pair[1], outs, where, "tangent"))
+            return outs, tuple(same_leaves(flat.result, pair[1], outs, where, "tangent"))
 
         return flat.call_as(functools.partial(_with_jvp, rule=on_arrays))
 
 
 def _with_jvp(f: Flat, rule: Callable[..., Any]) -> Primitive:
-    def forward(tangents: Any, _out: Any, *args: Any) -> Any:
+    def forward(tangents: Any, out: Any, *args: Any) -> Any:
         full = tuple(zeros(a) if t is None else t for t, a in zip(tangents, args))
-        return rule(tuple(args), full)
+        again, tangent = rule(tuple(args), full)
+        _check_same(again, out, f"The value in the JVP rule of {_name(f)}")
+        return tangent
 
     def batch(_p: Any, _n: int, mapped: Any, args: Any, _k: Any) -> Any:
         axes = tuple(0 if m else None for m in mapped)
         return bind(_with_jvp(_mapped(f, mapped), vmap(rule, in_axes=(axes, axes))), args)
 
-    primitive = Primitive(
+    return Primitive(
         _name(f),
         f,
+        vjps=Joint(transposed_jvp),
         jvp=forward,
         batch=batch,
         shape=functools.partial(_types, f),
         multi=True,
     )
-    primitive.vjps = Joint(functools.partial(transposed_jvp, primitive))
-    return primitive

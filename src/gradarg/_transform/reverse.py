@@ -147,7 +147,7 @@ class Pullback:
         cts = same_leaves(self.structure, cotangent, self.outs, self.given.where, "cotangent")
         cts = [_conjugated(c) for c in cts]
         found = [_conjugated(g) for g in self.transposed(cts)]
-        return self.given.result(owned(found, self.values, cts))
+        return self.given.result(owned(found, self.values, held=True))
 
     def transposed(self, cotangents: Sequence[Any]) -> list[Any]:
         """The plain transpose, without conjugation, on leaves."""

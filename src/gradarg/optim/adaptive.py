@@ -29,9 +29,10 @@ def _formula(
     (beta1, beta2), (m, v) = betas, kept
     m = weak(beta1, g) * m + weak(1 - beta1, g) * g
     v = weak(beta2, g) * v + weak(1 - beta2, g) * (g * g)
-    size = -lr / (1 - beta1**count)
-    root = np.sqrt(v) * weak((1 - beta2**count) ** -0.5, g)
-    return weak(size, g) * m / (root + weak(eps, g)), (m, v)
+    # the corrections of m and v are numbers: gathered in front, they cost no pass over the arrays
+    root = (1 - beta2**count) ** 0.5
+    size = -lr * root / (1 - beta1**count)
+    return weak(size, g) * (m / (np.sqrt(v) + weak(eps * root, g))), (m, v)
 
 
 def _checked(lr: Any, betas: Any, eps: Any, weight_decay: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ __all__ = ["Optimizer"]
 
 # A formula makes a dozen passes over its arrays. Done block by block, all but the first find them
 # in the cache.
-_BLOCK = 1 << 14
+_BLOCK = 1 << 15
 
 
 class _State:

@@ -151,4 +151,6 @@ def weak(factor: Any, like: Any) -> Any:
     >>> weak(0.5, np.float32(1)), weak(ga.Tensor(0.5), np.float32(1)).dtype
     (0.5, dtype('float32'))
     """
+    if factor.__class__ is float:
+        return factor
     return ga.astype(factor, like.dtype) if isinstance(factor, ga.Tensor) else float(factor)
