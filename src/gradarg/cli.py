@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(parser=train)
     train.add_argument("dataset", help="what to train on: " + ", ".join(_DATASETS))
     train.add_argument("--epochs", type=_whole(1), help="passes over the training data")
-    train.add_argument("--seed", type=_whole(0), default=0, help="of all random numbers (0)")
+    train.add_argument("--seed", type=_whole(0), default=1, help="of all random numbers (1)")
     train.add_argument("--out", type=Path, metavar="DIR", help="the folder (runs/DATASET)")
     return parser
 

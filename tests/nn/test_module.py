@@ -90,7 +90,7 @@ def test_modules_and_children_are_found_in_lists_and_dicts():
         "head",
         "head.0",
     ]
-    assert list(model.modules())[0] is model
+    assert next(model.modules()) is model
     assert list(model.children())[3] is model.head
 
 

@@ -210,9 +210,12 @@ def test_the_derivative_of_training_with_respect_to_its_options():
         values = ga.tree.flatten(options)[0]
         for i, value in enumerate(values):
             if value == 0.0:  # options stop at 0
-                h, (f0, f1, f2) = 1e-4, (
-                    after(tree.unflatten([*values[:i], k * 1e-4, *values[i + 1 :]]), name)
-                    for k in range(3)
+                h, (f0, f1, f2) = (
+                    1e-4,
+                    (
+                        after(tree.unflatten([*values[:i], k * 1e-4, *values[i + 1 :]]), name)
+                        for k in range(3)
+                    ),
                 )
                 expected = (-3 * f0 + 4 * f1 - f2) / (2 * h)
             else:
@@ -345,7 +348,13 @@ def test_a_saved_state_is_a_copy_with_pytorch_s_names():
     stepped(optimizer, compute)
     saved = optimizer.state_dict()
     assert saved["param_groups"] == [
-        {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "params": [0, 1, 2, 3]}
+        {
+            "lr": 1e-3,
+            "betas": (0.9, 0.999),
+            "eps": 1e-8,
+            "weight_decay": 0.0,
+            "params": [0, 1, 2, 3],
+        }
     ]
     assert saved["state"][0].keys() == {"step", "exp_avg", "exp_avg_sq"}
     assert saved["state"][0]["exp_avg"].shape == (3, 2)

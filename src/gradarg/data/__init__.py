@@ -2,7 +2,7 @@
 
 from .batches import batches
 from .digits import Digits, digits
-from .distort import bend
+from .distort import distort
 from .extras import needs
 
-__all__ = ["Digits", "batches", "bend", "digits", "needs"]
+__all__ = ["Digits", "batches", "digits", "distort", "needs"]

@@ -9,44 +9,58 @@ import numpy as np
 import gradarg as ga
 from gradarg import random
 
-__all__ = ["bend"]
+__all__ = ["distort"]
+
+_POINTS = 3  # along each side: of the places that `bend` moves
 
 
-def bend(
+def distort(
     images: np.ndarray[Any, Any],
-    size: float = 0.6,
-    points: int = 3,
+    *,
+    shift: float = 0.0,
+    turn: float = 0.0,
+    stretch: float = 0.0,
+    bend: float = 0.0,
     rng: np.random.Generator | int | None = None,
 ) -> np.ndarray[Any, Any]:
-    """Each image bent at random, as if drawn on rubber: what another hand might have written.
+    """Each image distorted at random: what the same digit looks like in another hand.
 
-    `points` x `points` places, spread over the image, move by normal steps of `size` pixels down
-    and across; what is between them follows linearly. Together this shifts, turns, stretches and
-    curves the image. `images` is (n, height, width); the result has its shape and dtype, and zeros
-    where it came from outside. `rng` is a generator, a seed, or None for the one that
-    `gradarg.random.seed` sets.
+    An image is shifted by up to `shift` pixels down and across, turned by up to `turn` radians,
+    stretched along each axis by a factor from exp(-stretch) to exp(stretch), and bent: 3 x 3
+    places, spread over it, move by normal steps of `bend` pixels, and what is between them follows
+    linearly. `images` is (n, height, width) of floats; the result has its shape and dtype, and
+    zeros where it came from outside. `rng` is a generator, a seed, or None for the one that
+    `gradarg.random.seed` sets. Raises `ShapeError` for other shapes.
 
-    After Simard, Steinkraus and Platt, "Best practices for convolutional neural networks applied to
-    visual document analysis" (2003), section 2, with a field that is smooth by construction.
+    After Simard, Steinkraus and Platt, "Best practices for convolutional neural networks applied
+    to visual document analysis" (2003), section 2, with a field that is smooth by construction.
 
     >>> image = np.eye(8, dtype=np.float32)[None]
-    >>> bend(image, 0.5, rng=0).shape, bool((bend(image, 0.0) == image).all())
-    ((1, 8, 8), True)
+    >>> distort(image, shift=0.5, bend=0.6, rng=0).shape
+    (1, 8, 8)
+    >>> bool((distort(image, rng=0) == image).all())
+    True
     """
     if images.ndim != 3:
-        raise ga.ShapeError(f"bend: images are (n, height, width), not {images.shape}.")
+        raise ga.ShapeError(f"distort: images are (n, height, width), not {images.shape}.")
+    rng = random.generator(rng)
     n, height, width = images.shape
-    moves = size * random.generator(rng).standard_normal((n, 2, points, points))
-    moves = _tents(height, points) @ moves @ _tents(width, points).T  # (n, 2, height, width)
-    rows = np.arange(height)[:, None] + moves[:, 0]
-    columns = np.arange(width) + moves[:, 1]
-    return _sampled(images, rows, columns)
+    angle = rng.uniform(-turn, turn, n)
+    turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    factors = np.exp(rng.uniform(-stretch, stretch, (2, n)))
+    middle = (height - 1) / 2, (width - 1) / 2
+    grid = np.indices((height, width)) - np.reshape(middle, (2, 1, 1))
+    places = np.einsum("abn,bn,bij->anij", turned, factors, grid)  # (2, n, height, width)
+    places += np.reshape(middle, (2, 1, 1, 1)) + rng.uniform(-shift, shift, (2, n, 1, 1))
+    moves = bend * rng.standard_normal((2, n, _POINTS, _POINTS))
+    places += _tents(height) @ moves @ _tents(width).T
+    return _sampled(images, *places)
 
 
-def _tents(length: int, points: int) -> np.ndarray[Any, Any]:
+def _tents(length: int) -> np.ndarray[Any, Any]:
     """(length, points): the weight of each point at each pixel, linear between neighbours."""
-    place = np.linspace(0, points - 1, length)
-    weights: np.ndarray[Any, Any] = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(points)))
+    place = np.linspace(0, _POINTS - 1, length)
+    weights: np.ndarray[Any, Any] = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(_POINTS)))
     return weights
 
 
@@ -64,5 +78,5 @@ def _sampled(
     image = np.arange(n)[:, None, None]
     top = (1 - right) * padded[image, above, left] + right * padded[image, above, left + 1]
     low = (1 - right) * padded[image, above + 1, left] + right * padded[image, above + 1, left + 1]
-    bent: np.ndarray[Any, Any] = (1 - down) * top + down * low
-    return bent
+    result: np.ndarray[Any, Any] = (1 - down) * top + down * low
+    return result

@@ -2,5 +2,14 @@
 
 from .checkpoint import load_weights, save_weights
 from .digits import Epoch, Run, train_digits, write_metrics
+from .threads import one_thread
 
-__all__ = ["Epoch", "Run", "load_weights", "save_weights", "train_digits", "write_metrics"]
+__all__ = [
+    "Epoch",
+    "Run",
+    "load_weights",
+    "one_thread",
+    "save_weights",
+    "train_digits",
+    "write_metrics",
+]

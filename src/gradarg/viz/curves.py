@@ -28,15 +28,18 @@ def learning_curves(path: str | os.PathLike[str], history: Sequence[Epoch], titl
     """
     with needs("train", "A picture of the learning curves"):
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
         from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     epochs = [row.epoch for row in history]
     last = history[-1]
-    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    figure = Figure(figsize=(11, 4.6), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1))
     figure.suptitle(title, fontsize=13)
     loss, accuracy = figure.subplots(1, 2)
 
-    loss.plot(epochs, [row.train_loss for row in history], _TRAIN, label="training")
+    loss.plot(
+        epochs, [row.train_loss for row in history], _TRAIN, label="training, on distorted images"
+    )
     loss.plot(epochs, [row.test_loss for row in history], _TEST, label="test", linestyle="--")
     loss.set(title="Loss", ylabel="cross-entropy", yscale="log")
     loss.yaxis.set_major_formatter("{x:g}")
@@ -56,5 +59,5 @@ def learning_curves(path: str | os.PathLike[str], history: Sequence[Epoch], titl
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="upper right" if axes is loss else "lower right")
     figure.savefig(path, dpi=120)

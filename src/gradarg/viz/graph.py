@@ -26,9 +26,9 @@ def dot(graph: ga.Graph, names: Sequence[str] = ()) -> str:
       v1 [label="tanh\nfloat64[3]", shape=box];
       v0 -> v1;
       v2 [label="multiply\nfloat64[3]", shape=box];
+      v1 -> v2;
       v3 [label="2.0", shape=plaintext, fillcolor="#eeeeee"];
       v3 -> v2;
-      v1 -> v2;
       out0 [label="output", shape=plaintext];
       v2 -> out0;
     }

@@ -36,6 +36,7 @@ def digit_sheet(
     """
     with needs("train", "A sheet of digits"):
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
         from matplotlib.patches import Rectangle
 
     wrong = np.flatnonzero(predictions != labels)
@@ -44,42 +45,31 @@ def digit_sheet(
     n = len(labels)
     share = 1 - len(wrong) / n
     parts = [
-        (wrong, f"All {len(wrong)} mistakes among the {n} test images" if len(wrong) else ""),
-        (right, f"{len(right)} of the {n - len(wrong)} images that were read right"),
+        (wrong, f"All mistakes: {len(wrong)} of the {n} test images"),
+        (right, f"Read right: {len(right)} of the {n - len(wrong)} others"),
     ]
+    parts = [(chosen, heading) for chosen, heading in parts if len(chosen)]
     across, down = _CELL
     rows = sum(-(-len(chosen) // _COLUMNS) for chosen, _ in parts)
-    width, height = _COLUMNS * across, rows * down + 8 * sum(bool(len(c)) for c, _ in parts)
+    width, height = _COLUMNS * across, rows * down + 6 * len(parts) + 3 * (len(parts) - 1)
 
-    figure = Figure(figsize=(width / 13, height / 13 + 0.6), layout="constrained")
+    layout = ConstrainedLayoutEngine(h_pad=0.15)
+    figure = Figure(figsize=(width / 13, height / 13 + 0.6), layout=layout)
     figure.suptitle(f"Handwritten digits: {share:.1%} of the test read right", fontsize=14)
     axes = figure.subplots()
-    axes.set(xlim=(-2, width - 2), ylim=(height, -1), aspect="equal")
     axes.axis("off")
 
     top = 0
     for chosen, heading in parts:
-        if not len(chosen):
-            continue
         axes.text(0, top + 3, heading, fontsize=11, weight="bold")
         top += 6
         for i, k in enumerate(chosen):
             x, y = i % _COLUMNS * across, top + i // _COLUMNS * down
-            axes.imshow(
-                images[k], extent=(x, x + 8, y + 8, y), cmap="gray_r", vmin=0, vmax=1, zorder=1
-            )
+            place = (x, x + 8, y + 8, y)
+            axes.imshow(images[k], "gray_r", extent=place, vmin=0, vmax=1, interpolation="nearest")
             bad = predictions[k] != labels[k]
-            axes.add_patch(
-                Rectangle(
-                    (x, y),
-                    8,
-                    8,
-                    fill=False,
-                    zorder=2,
-                    edgecolor=_WRONG if bad else "#BBBBBB",
-                    linewidth=2.5 if bad else 0.8,
-                )
-            )
+            frame = {"edgecolor": _WRONG, "linewidth": 2.5} if bad else {"edgecolor": "#BBBBBB"}
+            axes.add_patch(Rectangle((x, y), 8, 8, fill=False, zorder=2, **frame))
             axes.text(
                 x + 4,
                 y + 10.3,
@@ -89,6 +79,6 @@ def digit_sheet(
                 color=_WRONG if bad else _RIGHT,
                 weight="bold" if bad else "normal",
             )
-        top += -(-len(chosen) // _COLUMNS) * down + 2
-    axes.set(xlim=(-2, width - 2), ylim=(height, -1))
+        top += -(-len(chosen) // _COLUMNS) * down + 3
+    axes.set(xlim=(-2, width - 2), ylim=(height, 0), aspect="equal")
     figure.savefig(path, dpi=110)
