@@ -30,6 +30,7 @@ HOUSE = [
     ["nn", "optim", "data", "random"],
     ["train"],
     ["viz", "interop", "sklearn", "distributed", "cli"],
+    ["__main__"],
 ]
 ALONE = "scalar"  # imports ALONE_MAY, and nothing imports it
 ALONE_MAY = {"math"}

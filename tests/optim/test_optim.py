@@ -96,24 +96,26 @@ def test_trajectories_in_float32(name, options):
         np.testing.assert_allclose(found, expected, atol=3e-5)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("name", "options"), CASES if TORCH else [])
-def test_trajectories_are_those_of_pytorch(name, options, dtype):
-    import torch
+if TORCH:
 
-    parameters = [torch.tensor(a.astype(dtype), requires_grad=True) for a in START]
-    theirs = getattr(torch.optim, name)(parameters, **options)
-    path = trajectory(name, options, dtype)
-    for t in range(STEPS):
-        theirs.zero_grad()
-        total = sum(
-            (torch.tensor(c.astype(dtype)) * p * p).sum() / 2 + (1 - (2 * p).cos()).sum() / 4
-            for p, c in zip(parameters, CURVATURES)
-        )
-        total.backward()
-        theirs.step()
-        for ends, p in zip(path, parameters):
-            np.testing.assert_allclose(ends[t], p.detach().numpy(), rtol=1e-6, atol=1e-6)
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize(("name", "options"), CASES)
+    def test_trajectories_are_those_of_pytorch(name, options, dtype):
+        import torch
+
+        parameters = [torch.tensor(a.astype(dtype), requires_grad=True) for a in START]
+        theirs = getattr(torch.optim, name)(parameters, **options)
+        path = trajectory(name, options, dtype)
+        for t in range(STEPS):
+            theirs.zero_grad()
+            total = sum(
+                (torch.tensor(c.astype(dtype)) * p * p).sum() / 2 + (1 - (2 * p).cos()).sum() / 4
+                for p, c in zip(parameters, CURVATURES)
+            )
+            total.backward()
+            theirs.step()
+            for ends, p in zip(path, parameters):
+                np.testing.assert_allclose(ends[t], p.detach().numpy(), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
@@ -365,30 +367,32 @@ def test_a_saved_state_is_a_copy_with_pytorch_s_names():
     assert np.isfinite(optimizer.state_dict()["state"][0]["exp_avg"]).all()
 
 
-@pytest.mark.parametrize(("name", "options"), CASES if TORCH else [])
-def test_a_state_of_pytorch_goes_on_here(name, options):
-    import torch
+if TORCH:
 
-    start = np.array([1.0, -2.0, 0.5])
-    theirs = torch.tensor(start, requires_grad=True)
-    their_optimizer = getattr(torch.optim, name)([theirs], **options)
+    @pytest.mark.parametrize(("name", "options"), CASES)
+    def test_a_state_of_pytorch_goes_on_here(name, options):
+        import torch
 
-    def their_step():
-        their_optimizer.zero_grad()
-        (theirs**2).sum().backward()
-        their_optimizer.step()
+        start = np.array([1.0, -2.0, 0.5])
+        theirs = torch.tensor(start, requires_grad=True)
+        their_optimizer = getattr(torch.optim, name)([theirs], **options)
 
-    for _ in range(3):
-        their_step()
-    mine = ga.Tensor(theirs.detach().numpy(), requires_grad=True)
-    my_optimizer = getattr(optim, name)([mine], lr=1.0)
-    my_optimizer.load_state_dict(their_optimizer.state_dict())
-    for _ in range(3):
-        their_step()
-        my_optimizer.zero_grad()
-        (mine**2).sum().backward()
-        my_optimizer.step()
-    np.testing.assert_allclose(mine.value, theirs.detach().numpy(), rtol=1e-12)
+        def their_step():
+            their_optimizer.zero_grad()
+            (theirs**2).sum().backward()
+            their_optimizer.step()
+
+        for _ in range(3):
+            their_step()
+        mine = ga.Tensor(theirs.detach().numpy(), requires_grad=True)
+        my_optimizer = getattr(optim, name)([mine], lr=1.0)
+        my_optimizer.load_state_dict(their_optimizer.state_dict())
+        for _ in range(3):
+            their_step()
+            my_optimizer.zero_grad()
+            (mine**2).sum().backward()
+            my_optimizer.step()
+        np.testing.assert_allclose(mine.value, theirs.detach().numpy(), rtol=1e-12)
 
 
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing():
