@@ -95,6 +95,7 @@ def _elementwise() -> Iterator[Call]:
     yield smooth("clip", M, V - 0.5, None)
     yield Call("angle", (Z,), smooth=False)  # the differences of complex arguments are elsewhere
     yield smooth("modf", V)
+    yield smooth("frexp", V)
     yield smooth("divmod", values((3,)) + 9, values((3,)) + 5.02)
     yield flat("sign", Z)
     for decimals in (0, 1, -1):
@@ -323,6 +324,8 @@ def _products() -> Iterator[Call]:
     yield smooth("tensordot", C, values((5, 3)), axes=(1, 1))
     yield smooth("vdot", M, N)
     yield flat("vdot", Z, M)
+    yield smooth("matvec", M, V)
+    yield smooth("vecmat", V, M.T)
     yield smooth("vecdot", M, V)
     yield smooth("vecdot", C, values((2, 1, 4)))
     yield smooth("vecdot", M, N, axis=0)

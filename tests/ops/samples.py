@@ -42,7 +42,7 @@ UNARY: dict[Domain, str] = {
 }
 BINARY: dict[tuple[Domain, Domain], str] = {
     (REAL, REAL): "add subtract multiply maximum minimum fmax fmin hypot arctan2 logaddexp "
-    "logaddexp2 copysign heaviside",
+    "logaddexp2 copysign heaviside nextafter",
     (DIVIDEND, DIVISOR): "remainder fmod",
     (REAL, NEGATIVE): "divide",
     (POSITIVE, EXPONENT): "power float_power",
@@ -52,7 +52,7 @@ CONSTANT: dict[tuple[Domain, ...], str] = {
     (REAL,): "floor ceil trunc rint sign spacing isfinite isinf isnan signbit logical_not",
     (REAL, REAL): "floor_divide equal not_equal less less_equal greater greater_equal",
     (TRUTH, TRUTH): "logical_and logical_or logical_xor",
-    (INTEGER,): "invert",
+    (INTEGER,): "invert bitwise_count",
     (INTEGER, INTEGER): "bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd lcm",
 }
 COMPLEX: dict[int, str] = {
@@ -308,6 +308,7 @@ def _casts() -> Iterator[Sample]:
     for target in (np.int32, bool):
         params = {"dtype": np.dtype(target)}
         yield Sample(structure.truncate, cast, (x,), params, np.dtype(target).name)
+    yield Sample(elementwise.exponent, lambda x: np.frexp(x)[1], (x,))
     yield Sample(structure.stop_gradient, lambda x: x, (x,))
     yield Sample(structure.ones_like, np.ones_like, (x,))
     yield Sample(structure.ones_like, np.ones_like, (values(()),), note="scalar")

@@ -14,7 +14,19 @@ from .._ops import contract, elementwise, structure
 from .arguments import array, axis_of
 from .manipulation import diagonal, moveaxis, ravel, reshape, transpose
 
-__all__ = ["dot", "einsum", "inner", "kron", "matmul", "outer", "tensordot", "vdot", "vecdot"]
+__all__ = [
+    "dot",
+    "einsum",
+    "inner",
+    "kron",
+    "matmul",
+    "outer",
+    "matvec",
+    "tensordot",
+    "vdot",
+    "vecdot",
+    "vecmat",
+]
 
 
 def matmul(x1: Any, x2: Any, /) -> Any:
@@ -127,6 +139,18 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 
 def _conjugated(x: Any) -> Any:
     return bind(elementwise.conjugate, (x,)) if x.dtype.kind == "c" else x
+
+
+def matvec(x1: Any, x2: Any, /) -> Any:
+    """Each matrix of x1 times the vector of x2: the sum over the last axis of both."""
+    x2 = array(x2)
+    return matmul(x1, reshape(x2, (*x2.shape, 1)))[..., 0]
+
+
+def vecmat(x1: Any, x2: Any, /) -> Any:
+    """The conjugate of each vector of x1 times the matrix of x2."""
+    x1 = _conjugated(array(x1))
+    return matmul(reshape(x1, (*x1.shape[:-1], 1, x1.shape[-1])), x2)[..., 0, :]
 
 
 def kron(a: Any, b: Any) -> Any:

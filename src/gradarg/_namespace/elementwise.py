@@ -34,6 +34,7 @@ __all__ = [
     "atan2",
     "atanh",
     "bitwise_and",
+    "bitwise_count",
     "bitwise_invert",
     "bitwise_left_shift",
     "bitwise_not",
@@ -66,6 +67,7 @@ __all__ = [
     "gcd",
     "greater",
     "greater_equal",
+    "frexp",
     "heaviside",
     "hypot",
     "imag",
@@ -96,6 +98,7 @@ __all__ = [
     "multiply",
     "nan_to_num",
     "negative",
+    "nextafter",
     "not_equal",
     "positive",
     "pow",
@@ -228,6 +231,7 @@ logaddexp = _binary(ops.logaddexp, "log(e**x + e**y)")
 logaddexp2 = _binary(ops.logaddexp2, "log2(2**x + 2**y)")
 copysign = _binary(ops.copysign, "|x| with the sign of y")
 ldexp = _binary(ops.ldexp, "x * 2**y, for an integer y")
+nextafter = _binary(ops.nextafter, "the next float after x towards y")
 heaviside = _binary(ops.heaviside, "0 for x < 0, y at x = 0, 1 for x > 0")
 
 # ---- without derivative
@@ -258,6 +262,7 @@ isfinite = _constant("isfinite")
 isinf = _constant("isinf")
 isnan = _constant("isnan")
 signbit = _constant("signbit")
+bitwise_count = _constant("bitwise_count")
 gcd = _constant("gcd")
 lcm = _constant("lcm")
 
@@ -330,6 +335,12 @@ def angle(z: Any, /) -> Any:
 def divmod(x: Any, y: Any, /) -> tuple[Any, Any]:
     """(x // y, x % y)."""
     return floor_divide(x, y), remainder(x, y)
+
+
+def frexp(x: Any, /) -> tuple[Any, Any]:
+    """(m, e) with x = m * 2**e and 0.5 <= |m| < 1; e is an integer, without derivative."""
+    e = bind(ops.exponent, (array(x),))
+    return bind(ops.ldexp, (array(x), -e)), e
 
 
 def modf(x: Any, /) -> tuple[Any, Any]:

@@ -213,6 +213,9 @@ copysign = elementwise(
     lambda g, _o, _x, _y: g * 0,
 )
 ldexp = elementwise("ldexp", np.ldexp, lambda g, _o, _x, n: np.ldexp(g, n), None)
+nextafter = elementwise(
+    "nextafter", np.nextafter, lambda g, _o, _x, _y: g, lambda g, _o, _x, _y: g * 0
+)
 heaviside = elementwise(
     "heaviside",
     np.heaviside,
@@ -281,6 +284,8 @@ relu = elementwise("relu", lambda x: np.maximum(x, 0), lambda g, o, _x: g * (o >
 
 round = constant("round", np.round)
 
+exponent = constant("frexp", lambda x: np.frexp(x)[1])  # of the power of two next above |x|
+
 CONSTANT: dict[str, Primitive] = {
     f.__name__: constant(f.__name__, f)
     for f in (
@@ -311,6 +316,7 @@ CONSTANT: dict[str, Primitive] = {
         np.isinf,
         np.isnan,
         np.signbit,
+        np.bitwise_count,
         np.gcd,
         np.lcm,
     )
