@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gradarg as ga
-from gradarg import train
+from gradarg import nn, train
 from gradarg.cli import main
 
 FILES = ["curves.png", "digits.png", "graph.dot", "graph.txt", "metrics.csv", "weights.safetensors"]
@@ -40,9 +40,11 @@ def test_the_weights_are_those_of_the_network(folder):
     assert sorted(loaded) == sorted(state)
     for name, value in state.items():
         np.testing.assert_array_equal(loaded[name], value)
-    rows = table(folder)
-    accuracy = np.mean(run.predictions == run.data.test_labels)
-    assert rows[-1]["test_accuracy"] == f"{accuracy:.6f}"
+    assert table(folder)[-1]["test_accuracy"] == f"{run.history[-1].test_accuracy:.6f}"
+    again = nn.Sequential(nn.Flatten(), *list(train.train_digits(epochs=1).model)[1:])
+    again.load_state_dict(loaded)
+    seen = again(run.data.test_images).value.argmax(axis=1)
+    assert np.mean(seen == run.data.test_labels) == run.history[-1].test_accuracy
 
 
 def test_the_metrics(folder):
@@ -87,7 +89,7 @@ def test_the_summary_names_accuracy_and_folder_and_nothing_flickers(tmp_path, ca
     assert main(["train", "digits", "--epochs", "1"]) == 0
     out, err = capsys.readouterr()
     (row,) = table(Path("runs/digits"))
-    assert f"Test accuracy {float(row['test_accuracy']):.2%}" in out
+    assert out.startswith("Test accuracy ") and f"{float(row['test_accuracy']):.2%} from one" in out
     assert f"Written to {Path('runs', 'digits')}: curves.png" in out
     assert err == ""  # no progress bar where nobody watches
 
@@ -96,7 +98,7 @@ def test_a_few_epochs_teach_most_digits():
     run = train.train_digits(epochs=8)
     last = run.history[-1]
     assert last.test_accuracy > 0.85 and last.test_loss < 0.6
-    assert last.test_accuracy == np.mean(run.predictions == run.data.test_labels)
+    assert np.mean(run.predictions == run.data.test_labels) > 0.85
 
 
 @pytest.mark.parametrize(

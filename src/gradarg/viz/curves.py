@@ -29,7 +29,7 @@ def learning_curves(path: str | os.PathLike[str], history: Sequence[Epoch], titl
     with needs("train", "A picture of the learning curves"):
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
-        from matplotlib.ticker import MaxNLocator, PercentFormatter
+        from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter
 
     epochs = [row.epoch for row in history]
     last = history[-1]
@@ -43,7 +43,8 @@ def learning_curves(path: str | os.PathLike[str], history: Sequence[Epoch], titl
     loss.plot(epochs, [row.test_loss for row in history], _TEST, label="test", linestyle="--")
     loss.set(title="Loss", ylabel="cross-entropy", yscale="log")
     loss.yaxis.set_major_formatter("{x:g}")
-    loss.yaxis.set_minor_formatter("{x:g}")
+    loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    loss.yaxis.set_minor_formatter("")
 
     train = [row.train_accuracy for row in history]
     test = [row.test_accuracy for row in history]
