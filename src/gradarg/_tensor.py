@@ -24,7 +24,13 @@ from ._namespace import contraction, elementwise, indexing, linalg, manipulation
 from ._ops import elementwise as ops
 from ._ops import structure
 
-_MODULES = (elementwise, reductions, indexing, manipulation, contraction)
+_MODULES = (
+    elementwise,
+    reductions,
+    indexing,
+    manipulation,
+    contraction,
+)
 _CONST = ops.CONSTANT
 _ACCUMULATE = threading.Lock()
 

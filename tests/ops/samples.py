@@ -488,4 +488,10 @@ def _linalg() -> Iterator[Sample]:
         yield Sample(linalg.solve, np.linalg.solve, (a, b), note=note, vary=scaled)
 
 
-TABLE = [*_elementwise(), *_structure(), *_reductions(), *_products(), *_linalg()]
+TABLE = [
+    *_elementwise(),
+    *_structure(),
+    *_reductions(),
+    *_products(),
+    *_linalg(),
+]

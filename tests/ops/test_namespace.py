@@ -18,7 +18,13 @@ from gradarg.testing import check_grads
 from tests.ops.calls import CALLS, Call
 from tests.ops.checks import leaves, narrowed, same
 
-MODULES = (elementwise, reductions, indexing, manipulation, contraction)
+MODULES = (
+    elementwise,
+    reductions,
+    indexing,
+    manipulation,
+    contraction,
+)
 OF_SHAPES = {"shape", "ndim", "size"}
 
 
