@@ -387,6 +387,14 @@ def _linalg() -> Iterator[Call]:
 
 
 CALLS = [
-    *_elementwise(), *_reductions(), *_shapes(), *_joins(), *_repeats(), *_diagonals(), *_taken(),
-    *_products(), *_einsums(), *_linalg(),
-]  # fmt: skip
+    *_elementwise(),
+    *_reductions(),
+    *_shapes(),
+    *_joins(),
+    *_repeats(),
+    *_diagonals(),
+    *_taken(),
+    *_products(),
+    *_einsums(),
+    *_linalg(),
+]
