@@ -14,7 +14,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format types layers check oldest bench build clean
+.PHONY: help setup demo test lint format types layers check nightly coverage oldest bench build clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,12 @@ layers: $(VENV)/.dev  ## Check who imports whom
 
 check: $(VENV)/.dev  ## Run doctests and tests
 	$(ONE_THREAD) $(BIN)/pytest --numprocesses=auto $(ARGS)
+
+nightly: $(VENV)/.dev  ## Run the random programs of the tests by the thousand
+	HYPOTHESIS_PROFILE=nightly $(ONE_THREAD) $(BIN)/pytest --numprocesses=auto tests/transform/test_fuzz.py $(ARGS)
+
+coverage: $(VENV)/.dev  ## Measure what each function can do: docs/coverage.md
+	$(ONE_THREAD) $(BIN)/python docs/coverage.py
 
 oldest:  ## Run doctests and tests on the oldest NumPy that gradarg supports
 	@$(MAKE) --no-print-directory setup VENV=$(VENV)-oldest

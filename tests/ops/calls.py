@@ -101,6 +101,7 @@ def _elementwise() -> Iterator[Call]:
     for decimals in (0, 1, -1):
         yield flat("round", 30 * M, decimals)
         yield flat("round", np.array([1, 25, -35, 4444]), decimals)
+    yield Call("astype", (M, complex), reference=np.ndarray.astype)
     yield Call("astype", (M, np.float32), smooth=False, reference=np.ndarray.astype)
     yield Call("astype", (M, int), smooth=False, reference=np.ndarray.astype)
     yield Call("astype", (M, bool), {"copy": False}, smooth=False, reference=np.ndarray.astype)
