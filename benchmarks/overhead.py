@@ -2,9 +2,7 @@
 
     python benchmarks/overhead.py --rounds 5
 
-Each library runs in a process of its own, one after another, round by round, so that a slow spell
-of the machine meets them all. A figure is the median over rounds of the best of several repeats,
-in microseconds. Rows:
+Rows:
 
     x * y          a recorded product of 4 float32 numbers
     sigmoid        forward and backward of sigmoid(a * x + b), three numbers
@@ -12,21 +10,11 @@ in microseconds. Rows:
     perceptron     forward and backward of 64-32-10 with cross entropy, batch 64, float32
 """
 
-import argparse
-import importlib.metadata
-import importlib.util
-import json
-import os
-import platform
-import statistics
-import subprocess
-import sys
-import timeit
 from collections.abc import Callable
 
 import numpy as np
+from _contest import Rows, contest
 
-Rows = dict[str, Callable[[], object]]
 random = np.random.default_rng(0)
 X = random.standard_normal((64, 64)).astype(np.float32)
 LABELS = random.integers(0, 10, 64)
@@ -127,7 +115,7 @@ def rows_autograd() -> Rows:
         return -anp.mean((o - anp.log(anp.sum(anp.exp(o), 1, keepdims=True)))[rows, LABELS])
 
     perceptron = autograd.value_and_grad(loss)
-    result: Rows = {
+    result = {
         "sigmoid": lambda: gradient((1.0, 2.0, 3.0)),
         "perceptron": lambda: perceptron(WEIGHTS),
     }
@@ -189,62 +177,5 @@ CONTENDERS: dict[str, Callable[[], Rows]] = {
 }
 
 
-def best_us(call: Callable[[], object], seconds: float = 0.1, repeats: int = 7) -> float:
-    """The best of several repeats, in microseconds per call."""
-    timer = timeit.Timer(call)
-    number, taken = timer.autorange()
-    number = max(1, int(number * seconds / repeats / taken))
-    return min(timer.repeat(repeats, number)) / number * 1e6
-
-
-def version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:  # run from the source tree
-        return "(source)"
-
-
-def measure(contender: str) -> None:
-    print(json.dumps({name: best_us(call) for name, call in CONTENDERS[contender]().items()}))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1, help="threads of each library")
-    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.contender:
-        return measure(options.contender)
-
-    present = [c for c in CONTENDERS if importlib.util.find_spec(c)]
-    threads = str(options.threads)
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    environment = {**os.environ, **dict.fromkeys(names, threads)}
-    figures: dict[str, dict[str, list[float]]] = {}
-    for _ in range(options.rounds):
-        for contender in present:
-            done = subprocess.run(
-                [sys.executable, __file__, "--contender", contender],
-                capture_output=True, text=True, check=True, env=environment,
-            )  # fmt: skip
-            for row, us in json.loads(done.stdout).items():
-                figures.setdefault(row, {}).setdefault(contender, []).append(us)
-
-    versions = ", ".join(f"{c} {version(c)}" for c in present)
-    print(f"Python {platform.python_version()}, {versions}, {threads} thread(s)")
-    print(f"microseconds: median of {options.rounds} processes; in brackets, gradarg's share of it")
-    for row, found in figures.items():
-        medians = {c: statistics.median(us) for c, us in found.items()}
-        ours = medians.get("gradarg")
-        cells = [
-            f"{c} {us:.2f}" + (f" ({ours / us:.2f})" if ours and c != "gradarg" else "")
-            for c, us in medians.items()
-        ]
-        print(f"{row:12}" + "   ".join(cells))
-
-
 if __name__ == "__main__":
-    main()
+    contest(__file__, __doc__, CONTENDERS)

@@ -68,6 +68,16 @@ def test_few_rows_take_one_reverse_pass():
     np.testing.assert_array_equal(ga.jacobian(lambda x: wide.T @ x)(X), wide.T)
 
 
+@modes
+def test_results_are_the_callers_own(mode):
+    a, b = ga.jacobian(lambda x, y: x + y, (0, 1), mode)(X, X)
+    a[0] = 7.0
+    np.testing.assert_array_equal(b, np.eye(3))
+    zero = ga.jacobian(lambda x: 1.5, mode=mode)(X)
+    zero += 1.0
+    np.testing.assert_array_equal(zero, np.ones(3))
+
+
 @pytest.mark.parametrize("mode", ["rev", "both", True])
 def test_unknown_modes(mode):
     with pytest.raises(ValueError, match=r"reverse.*forward"):

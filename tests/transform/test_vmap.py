@@ -39,6 +39,24 @@ def test_each_argument_has_its_axis(axes):
     np.testing.assert_allclose(ga.vmap(f, axes)(*args), loop(f, args, axes))
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "axes"),
+    [
+        (M, T[0], (None, 1)),  # a matrix by vectors
+        (T[0].T, M, (None, 0)),
+        (T[1], M.T, (1, None)),  # vectors by a matrix
+        (T, M.T, (2, None)),  # matrices by a matrix
+        (T, T[0].T, (0, None)),
+        (M, T, (None, 0)),
+        (M, T[:, :, :1], (None, 0)),
+        (T.mT, X, (0, None)),  # matrices by a vector
+    ],
+)
+def test_products_of_which_one_side_is_used_whole(a, b, axes):
+    found = ga.vmap(np.matmul, axes)(a, b)
+    np.testing.assert_allclose(found, loop(np.matmul, (a, b), axes), strict=True)
+
+
 def test_axes_as_trees():
     params, batch = {"w": X, "b": T[..., 0]}, (M, 2.0)
     found = ga.vmap(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from .._core.errors import ShapeError
 from .._core.primitive import Each, Primitive, aligned, bilinear, general
 from .._core.trace import ShapeDtype
+from .structure import reshape
 
 # ---- matmul of stacks of matrices; the callers give vectors a second axis
 
@@ -23,12 +25,24 @@ def _matmul_shape(x: Any, y: Any) -> ShapeDtype:
     return ShapeDtype((*lead, x.shape[-2], y.shape[-1]), np.result_type(x.dtype, y.dtype))
 
 
-matmul = bilinear(
+def _matmul_batch(p: Primitive, n: int, mapped: Any, args: Any, k: Any) -> Any:
+    """One product of two matrices, if the side that is not mapped is one: BLAS at its best."""
+    (x, y), (x_mapped, y_mapped) = args, mapped
+    if not y_mapped and y.ndim == 2:
+        rows = reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
+        return reshape(p(rows, y), shape=(*x.shape[:-1], y.shape[-1]))
+    if not x_mapped and x.ndim == 2 and y.shape[-1] == 1:
+        rows = reshape(y, shape=(math.prod(y.shape[:-2]), y.shape[-2]))
+        return reshape(p(rows, x.mT), shape=(*y.shape[:-2], x.shape[0], 1))
+    return aligned(p, n, mapped, args, k)
+
+
+matmul: Primitive = bilinear(
     "matmul",
     np.matmul,
     lambda g, _o, _x, y: np.matmul(g, y.mT),
     lambda g, _o, x, _y: np.matmul(x.mT, g),
-    batch=aligned,
+    batch=_matmul_batch,
     shape=_matmul_shape,
 )
 

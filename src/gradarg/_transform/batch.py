@@ -92,11 +92,17 @@ def _result(out: Any, place: Any, trace: Batch, given: Arguments) -> Any:
                 "axis; give the axis a place."
             )
         return numeric(out, given.where)
-    out = out._inner if mapped else numeric(out, given.where)
-    out = out if mapped else np.broadcast_to(out, (trace.size, *out.shape))
+    out = exposed(out if mapped else numeric(out, given.where), trace)
     if not -out.ndim <= place < out.ndim:
         raise ShapeError(
             f"{given.where}: out_axes={place} is out of bounds for a result of {out.ndim} "
             "dimensions, the mapped axis among them."
         )
     return out if place == 0 else np.moveaxis(out, 0, place)
+
+
+def exposed(value: Any, trace: Batch) -> Any:
+    """A value with its hidden axis in sight, repeated along it where it had none."""
+    if trace.owns(value):
+        return value._inner
+    return np.broadcast_to(value, (trace.size, *value.shape))

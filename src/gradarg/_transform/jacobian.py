@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 
 from .._core import tree
+from .._core.batch import Batch
 from .._core.errors import DerivativeError
-from .._core.trace import describe, peek
-from .arguments import ArgNums, Arguments, like, same_leaves
-from .batch import vmap, vmap_as
+from .._core.trace import box, describe, peek
+from .arguments import ArgNums, Arguments, like, owned, same_leaves
+from .batch import exposed, vmap_as
 from .forward import jvp_as
-from .reverse import Pullback, grad_as, vjp_as
+from .reverse import Pullback, grad_as, recorded
 
 
 def _basis(value: Any) -> Any:
     """All unit vectors of a value's space, along a new first axis."""
-    n = int(np.prod(value.shape, dtype=int))
+    n = math.prod(value.shape)
     return np.eye(n, dtype=value.dtype).reshape((n, *value.shape))
 
 
@@ -56,33 +58,34 @@ def jacobian_as(
     def run(*args: Any, **kwargs: Any) -> Any:
         given = Arguments(transform, f, args, argnums)
         values = given.floats()
+        if mode != "forward":
+            pullback, _ = recorded(transform, f, given, values, kwargs)
+            rows = sum(o.size for o in pullback.outs)
+            if mode == "reverse" or rows <= sum(v.size for v in values):
+                return _reverse(transform, f, given, pullback)
 
         @functools.wraps(f, updated=())
         def on_leaves(*leaves: Any) -> Any:
             return f(*given.filled(leaves), **kwargs)
 
-        if mode == "forward":
-            return _forward(transform, on_leaves, given, values)
-        _, pullback = vjp_as(transform, on_leaves, values)
-        rows = sum(o.size for o in pullback.outs)
-        if mode is None and rows > sum(v.size for v in values):
-            return _forward(transform, on_leaves, given, values)
-        return _reverse(pullback, given)
+        return _forward(transform, on_leaves, given, values)
 
     return run
 
 
-def _reverse(pullback: Pullback, given: Arguments) -> Any:
+def _reverse(transform: str, f: Callable[..., Any], given: Arguments, pullback: Pullback) -> Any:
     blocks = []
     for i, out in enumerate(pullback.outs):
         rest = [_zeros(o) for o in pullback.outs]
 
-        def row(unit: Any, i: int = i, rest: list[Any] = rest) -> Any:
-            return pullback.transposed([*rest[:i], unit, *rest[i + 1 :]])
+        def rows(units: Any, i: int = i, rest: list[Any] = rest) -> list[Any]:
+            with Batch(transform, f, len(units)) as trace:
+                row = [*rest[:i], box(units, trace, None), *rest[i + 1 :]]
+                return owned([exposed(g, trace) for g in pullback.transposed(row)], ())
 
         units = _basis(out)
-        found = vmap(row)(units)
-        turned = vmap(row)(units * -1j) if out.dtype.kind == "c" else [None] * len(found)
+        found = rows(units)
+        turned = rows(units * -1j) if out.dtype.kind == "c" else [None] * len(found)
         blocks.append(given.result([
             np.reshape(_entry(g, t, v, given.where), (*out.shape, *v.shape))
             for g, t, v in zip(found, turned, pullback.values)

@@ -169,19 +169,25 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     >>> out, pullback(np.array([1.0, 0.0]))
     (array([10., 15.]), (array([5., 0.]), np.float64(2.0)))
     """
-    return vjp_as("vjp", f, primals, has_aux)
+    given = Arguments("vjp", f, primals)
+    pullback, aux = recorded("vjp", f, given, given.floats(), {}, has_aux)
+    value = pullback.structure.unflatten([handed_out(o) for o in pullback.outs])
+    return (value, pullback, aux) if has_aux else (value, pullback)
 
 
-def vjp_as(transform: str, f: Callable[..., Any], primals: Any, has_aux: bool = False) -> Any:
-    """`vjp`, as part of a transform of another name."""
-    given = Arguments(transform, f, primals)
-    values = given.floats()
+def recorded(
+    transform: str,
+    f: Callable[..., Any],
+    given: Arguments,
+    values: Sequence[Any],
+    kwargs: dict[str, Any],
+    has_aux: bool = False,
+) -> tuple[Pullback, Any]:
+    """f run at the values of its given arguments: its pullback, and what came with the output."""
     with Tape(transform, f) as tape:
         boxes = [tape.leaf(v) for v in values]
-        out, aux = split_aux(f(*given.filled(boxes)), has_aux, given.where)
+        out, aux = split_aux(f(*given.filled(boxes), **kwargs), has_aux, given.where)
         outs, structure = tree.flatten(out)
         outs = [numeric(o, given.where) for o in outs]
-        aux = lowered(tape, aux)
-    pullback = Pullback(given, values, boxes, tape, outs, structure)
-    value = structure.unflatten([handed_out(o) for o in pullback.outs])
-    return (value, pullback, aux) if has_aux else (value, pullback)
+        aux = lowered(tape, aux) if has_aux else None
+    return Pullback(given, values, boxes, tape, outs, structure), aux
