@@ -15,7 +15,8 @@ from gradarg._namespace import (
     reductions,
 )
 from gradarg.testing import check_grads
-from tests.ops.calls import CALLS, Call
+from tests.ops.call import Call
+from tests.ops.calls import CALLS
 from tests.ops.checks import leaves, narrowed, same
 
 MODULES = (
@@ -33,13 +34,13 @@ def is_float(x: Any) -> bool:
 
 
 def taken_apart(call: Call) -> tuple[Any, list[Any]]:
-    """The call as a function of the float arrays among its arguments, and these."""
-    places, structure = ga.tree.flatten(call.args)
+    """The call as a function of the float arrays among its arguments and options, and these."""
+    places, structure = ga.tree.flatten((call.args, call.options))
 
     def f(*arrays: Any, function: Any = call.function) -> Any:
         given = iter(arrays)
-        args = structure.unflatten(next(given) if is_float(x) else x for x in places)
-        return function(*args, **call.options)
+        args, options = structure.unflatten(next(given) if is_float(x) else x for x in places)
+        return function(*args, **options)
 
     return f, [x for x in places if is_float(x)]
 

@@ -1,0 +1,50 @@
+"""What a call of a public function is, for the lists of calls that the tests go through."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import gradarg as ga
+from gradarg._namespace import linalg
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the public function of a name. `smooth`: whether it has derivatives there."""
+
+    name: str
+    args: tuple[Any, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    smooth: bool = True
+    reference: Callable[..., Any] | None = None
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        return getattr(ga, self.name, None) or getattr(linalg, self.name.removeprefix("linalg."))
+
+    @property
+    def numpy(self) -> Callable[..., Any] | None:
+        """NumPy's function of the same name."""
+        if self.name.startswith("linalg."):
+            return getattr(np.linalg, self.name.removeprefix("linalg."))
+        return getattr(np, self.name, None)
+
+    def expected(self) -> Any:
+        reference = self.reference or self.numpy
+        assert reference is not None, f"{self.name} is not NumPy's: its call needs a reference"
+        return reference(*self.args, **self.options)
+
+    def __str__(self) -> str:
+        words = [str(getattr(a, "shape", a)) for a in self.args]
+        words += [f"{k}={v}" for k, v in self.options.items()]
+        return f"{self.name}({', '.join(words)})"
+
+
+def smooth(name: str, *args: Any, **options: Any) -> Call:
+    return Call(name, args, options)
+
+
+def flat(name: str, *args: Any, **options: Any) -> Call:
+    return Call(name, args, options, smooth=False)
