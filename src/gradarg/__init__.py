@@ -32,7 +32,7 @@ from ._creation import (
     ones,
     zeros,
 )
-from ._namespace import linalg
+from ._namespace import fft, linalg
 from ._namespace.contraction import (
     dot,
     einsum,
@@ -353,6 +353,7 @@ __all__ = [
     "expm1",
     "eye",
     "fabs",
+    "fft",
     "flip",
     "fliplr",
     "flipud",

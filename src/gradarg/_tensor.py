@@ -20,7 +20,7 @@ from ._core.errors import (
 )
 from ._core.tape import EAGER, Leaf, Port, backward, match
 from ._core.trace import Box, ShapeDtype, Trace, bind, box, constant, peek
-from ._namespace import contraction, elementwise, indexing, linalg, manipulation, reductions
+from ._namespace import contraction, elementwise, fft, indexing, linalg, manipulation, reductions
 from ._ops import elementwise as ops
 from ._ops import structure
 
@@ -579,6 +579,7 @@ for _module in _MODULES:
         if callable(getattr(np, _name, None)):
             FUNCTIONS[getattr(np, _name)] = vars(_module)[_name]
 FUNCTIONS |= {getattr(np.linalg, n): getattr(linalg, n) for n in linalg.__all__}
+FUNCTIONS |= {getattr(np.fft, n): getattr(fft, n) for n in fft.__all__}
 UFUNCS = {f: g for f, g in FUNCTIONS.items() if isinstance(f, np.ufunc)}
 REDUCTIONS: dict[Any, Callable[..., Any]] = {
     np.add: reductions.sum,
