@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 import gradarg as ga
-from gradarg._namespace import linalg
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,17 @@ class Call:
 
     @property
     def function(self) -> Callable[..., Any]:
-        return getattr(ga, self.name, None) or getattr(linalg, self.name.removeprefix("linalg."))
+        found: Callable[..., Any] = attrgetter(self.name)(ga)
+        return found
 
     @property
     def numpy(self) -> Callable[..., Any] | None:
         """NumPy's function of the same name."""
-        if self.name.startswith("linalg."):
-            return getattr(np.linalg, self.name.removeprefix("linalg."))
-        return getattr(np, self.name, None)
+        try:
+            found: Callable[..., Any] = attrgetter(self.name)(np)
+        except AttributeError:
+            return None
+        return found
 
     def expected(self) -> Any:
         reference = self.reference or self.numpy

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.ops import fft_calls
 from tests.ops.call import Call, flat, smooth
 from tests.ops.sample import POSITIVE, TRUTH, Domain, complex_values, values
 from tests.ops.samples import BINARY, CONSTANT, REFERENCE, UNARY
@@ -355,4 +356,5 @@ CALLS = [
     *_products(),
     *_einsums(),
     *_linalg(),
+    *fft_calls.calls(),
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.ops.call import Call, flat, smooth
+from tests.ops.call import Call, smooth
 from tests.ops.sample import complex_values, values
 
 V, M, C, Z = values((5,)), values((3, 4)), values((2, 3, 4)), complex_values((3, 4))
@@ -34,7 +34,3 @@ def calls() -> Iterator[Call]:
             yield smooth(f"fft.{name}", C, axes)
         yield smooth(f"fft.{name}", V)
         yield smooth(f"fft.{name}", Z)
-    for name in ("fftfreq", "rfftfreq"):
-        for n in (1, 4, 5):
-            yield flat(f"fft.{name}", n)
-        yield flat(f"fft.{name}", 6, 0.5)

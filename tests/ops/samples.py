@@ -11,6 +11,7 @@ import numpy as np
 
 from gradarg._core.primitive import Primitive
 from gradarg._ops import contract, elementwise, linalg, reduce, sorting, structure
+from tests.ops import fft_samples
 from tests.ops.sample import (
     ABOVE_ONE,
     DIVIDEND,
@@ -494,4 +495,5 @@ TABLE = [
     *_reductions(),
     *_products(),
     *_linalg(),
+    *fft_samples.samples(),
 ]

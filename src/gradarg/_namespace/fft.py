@@ -56,10 +56,10 @@ def _norm(name: str, norm: str | None) -> str:
 
 
 def _length(name: str, n: Any) -> int:
-    n = operator.index(n)
-    if n < 1:
-        raise ShapeError(f"{name}: a transform needs at least one point along its axis, not {n}.")
-    return n
+    length = operator.index(n)
+    if length < 1:
+        raise ShapeError(f"{name}: a transform needs at least one point, not {length}.")
+    return length
 
 
 def _fitted(x: Any, lengths: dict[int, int]) -> Any:
