@@ -52,6 +52,8 @@ def _elementwise() -> Iterator[Call]:
     yield smooth("clip", M, None, V)
     yield smooth("clip", M, V - 0.5, None)
     yield Call("angle", (Z,), smooth=False)  # the differences of complex arguments are elsewhere
+    yield smooth("angle", V, deg=True)
+    yield flat("nan_to_num", np.array([1.5, np.nan, np.inf, -np.inf]), nan=2.0, posinf=9.0)
     yield smooth("modf", V)
     yield smooth("frexp", V)
     yield smooth("divmod", values((3,)) + 9, values((3,)) + 5.02)

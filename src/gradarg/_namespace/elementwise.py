@@ -321,15 +321,23 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     return a
 
 
-def nan_to_num(x: Any, /) -> Any:
-    """NaN as 0 and infinities as the largest finite numbers; these places have derivative 0."""
-    return bind(ops.nan_to_num, (array(x),))
+def nan_to_num(
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
+    """NaN and infinities as the given numbers; these places have the derivative 0.
+
+    By default NaN is 0 and an infinity the largest finite number. `copy` has no meaning here: the
+    result is always a new one.
+    """
+    fill = {"nan": nan, "posinf": posinf, "neginf": neginf}
+    return bind(ops.nan_to_num, (array(x),), fill)
 
 
-def angle(z: Any, /) -> Any:
-    """The angle of a complex number, in radians."""
+def angle(z: Any, deg: bool = False) -> Any:
+    """The angle of a complex number, in radians, or in degrees; its derivative at 0 is 0."""
     z = array(z)
-    return bind(ops.arctan2, (bind(ops.imag, (z,)), bind(ops.real, (z,))))
+    radians = bind(ops.arctan2, (bind(ops.imag, (z,)), bind(ops.real, (z,))))
+    return bind(ops.rad2deg, (radians,)) if deg else radians
 
 
 def divmod(x: Any, y: Any, /) -> tuple[Any, Any]:

@@ -38,6 +38,10 @@ def where_nonzero(x: Any, value: Any, otherwise: Any) -> Any:
 def _sigmoid(x: Any) -> Any:
     if x.__class__ is np.float64 and x > -700:
         return 1 / (1 + np.exp(-x))
+    if np.iscomplexobj(x):  # a power that does not overflow: an infinite one is NaN by its angle
+        left = np.real(x) < 0
+        e = np.exp(np.where(left, x, -x))
+        return (np.where(left, e, 1) / (1 + e))[()]
     with np.errstate(over="ignore"):  # exp(-x) = inf gives 0, which is right
         return 1 / (1 + np.exp(-x))
 
@@ -84,7 +88,10 @@ def _power_dx(g: Any, _o: Any, x: Any, y: Any) -> Any:
 
 
 def _power_dy(g: Any, o: Any, x: Any, _y: Any) -> Any:
-    return product(g, o * np.log(where_nonzero(x, x, 1)))
+    base = where_nonzero(x, x, 1)
+    if o.dtype.kind == "c":  # of a negative number there is a complex logarithm
+        base = base + 0j
+    return product(g, o * np.log(base))
 
 
 def _pow_number_dx(g: Any, _o: Any, x: Any, n: Any) -> Any:
@@ -94,18 +101,20 @@ def _pow_number_dx(g: Any, _o: Any, x: Any, n: Any) -> Any:
 
 
 def _number_pow_dy(g: Any, o: Any, n: Any, _y: Any) -> Any:
-    return g * (
-        o
-        * (
-            cmath.log(n)
-            if isinstance(n, complex)
-            else math.log(n)
-            if n > 0
-            else 0.0
-            if n == 0
-            else math.nan
-        )
-    )
+    return g * (o * _log_number(n, o.dtype.kind == "c"))
+
+
+def _log_number(n: Any, complex_: bool) -> Any:
+    if n == 0:
+        return 0.0
+    if complex_ and (isinstance(n, complex) or n < 0):
+        return cmath.log(n)
+    return math.log(n) if n > 0 else math.nan
+
+
+def _root_above(x: Any) -> Any:
+    """sqrt(1 + x**2), of real numbers without squares that leave the range of floats."""
+    return np.sqrt(1 + x * x) if x.dtype.kind == "c" else np.hypot(x, 1)
 
 
 def _angle_dx(x: Any, y: Any) -> Any:
@@ -113,6 +122,13 @@ def _angle_dx(x: Any, y: Any) -> Any:
     size = np.hypot(x, y)
     size = where_nonzero(size, size, 1)
     return y / size / size
+
+
+def _where_finite(g: Any, _o: Any, x: Any, **_fill: Any) -> Any:
+    if x.dtype.kind != "c":
+        return np.where(np.isfinite(x), g, 0)
+    real = np.where(np.isfinite(np.real(x)), np.real(g), 0)  # NumPy mends each part by itself
+    return real + 1j * np.where(np.isfinite(np.imag(x)), np.imag(g), 0)
 
 
 def _finite(o: Any) -> Any:
@@ -252,9 +268,11 @@ arctan = elementwise("arctan", np.arctan, lambda g, _o, x: g / (1 + x * x))
 sinh = elementwise("sinh", np.sinh, lambda g, _o, x: g * np.cosh(x))
 cosh = elementwise("cosh", np.cosh, lambda g, _o, x: g * np.sinh(x))
 tanh = elementwise("tanh", np.tanh, lambda g, o, _x: g * (1 - o * o))
-arcsinh = elementwise("arcsinh", np.arcsinh, lambda g, _o, x: g / np.sqrt(1 + x * x))
+arcsinh = elementwise("arcsinh", np.arcsinh, lambda g, _o, x: g / _root_above(x))
 arccosh = elementwise(
-    "arccosh", np.arccosh, lambda g, _o, x: quotient(g, np.sqrt((x - 1) * (x + 1)))
+    "arccosh",
+    np.arccosh,  # two roots: of the product the other root would be taken where Re x < 0
+    lambda g, _o, x: quotient(g, np.sqrt(x - 1) * np.sqrt(x + 1)),
 )
 arctanh = elementwise("arctanh", np.arctanh, lambda g, _o, x: quotient(g, (1 - x) * (1 + x)))
 deg2rad = elementwise("deg2rad", np.deg2rad, lambda g, _o, _x: g * DEGREE)
@@ -263,9 +281,7 @@ sinc = elementwise("sinc", np.sinc, lambda g, _o, x: g * sinc_derivative(x, orde
 sinc_derivative: Primitive = elementwise(
     "sinc_derivative", _sinc, lambda g, _o, x, order: g * sinc_derivative(x, order=order + 1)
 )
-nan_to_num = elementwise(
-    "nan_to_num", np.nan_to_num, lambda g, _o, x: np.where(np.isfinite(x), g, 0)
-)
+nan_to_num = elementwise("nan_to_num", np.nan_to_num, _where_finite)
 
 absolute = elementwise("absolute", np.absolute, lambda g, _o, x: g * np.conjugate(np.sign(x)))
 fabs = elementwise("fabs", np.fabs, lambda g, _o, x: g * np.sign(x))

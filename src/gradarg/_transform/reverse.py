@@ -92,7 +92,8 @@ def _one_real_number(out: Any, where: str) -> Any:
     if out.dtype.kind == "c":
         raise DerivativeError(
             f"{where} needs a real number to ascend, but the function returned "
-            f"{out.dtype}. Take .real or np.abs, or use ga.vjp."
+            f"{out.dtype}. Take .real or np.abs; of a holomorphic function, ga.jacobian is the "
+            "complex derivative; else use ga.vjp."
         )
     return out
 
