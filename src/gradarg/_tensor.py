@@ -6,6 +6,7 @@ NumPy's own functions reach too, through the two protocols below.
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -20,7 +21,18 @@ from ._core.errors import (
 )
 from ._core.tape import EAGER, Leaf, Port, backward, match
 from ._core.trace import Box, ShapeDtype, Trace, bind, box, constant, peek
-from ._namespace import contraction, elementwise, fft, indexing, linalg, manipulation, reductions
+from ._namespace import (
+    contraction,
+    elementwise,
+    fft,
+    indexing,
+    linalg,
+    manipulation,
+    mapping,
+    padding,
+    reductions,
+    selection,
+)
 from ._ops import elementwise as ops
 from ._ops import structure
 
@@ -29,6 +41,9 @@ _MODULES = (
     reductions,
     indexing,
     manipulation,
+    padding,
+    selection,
+    mapping,
     contraction,
 )
 _CONST = ops.CONSTANT
@@ -576,7 +591,7 @@ for _name in _METHODS.split():
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 for _module in _MODULES:
     for _name in _module.__all__:
-        if callable(getattr(np, _name, None)):
+        if callable(getattr(np, _name, None)) and not isinstance(getattr(np, _name), type):
             FUNCTIONS[getattr(np, _name)] = vars(_module)[_name]
 FUNCTIONS |= {getattr(np.linalg, n): getattr(linalg, n) for n in linalg.__all__}
 FUNCTIONS |= {getattr(np.fft, n): getattr(fft, n) for n in fft.__all__}
@@ -597,7 +612,7 @@ def _call(func: Any, function: Callable[..., Any], args: Any, kwargs: dict[str, 
         code = function.__code__
         known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         for name in kwargs:
-            if name not in known:
+            if name not in known and not code.co_flags & inspect.CO_VARKEYWORDS:
                 raise _no_rule(func, f" with {name}=")
     return function(*args, **kwargs)
 

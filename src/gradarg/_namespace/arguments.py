@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .._core.errors import ShapeError
-from .._core.trace import Box, bind, constant
+from .._core.errors import ConcreteValueError, ShapeError
+from .._core.trace import Box, bind, constant, peek
 from .._ops import structure
 
 Axis = int | Sequence[int] | None
@@ -33,6 +33,20 @@ def holds_box(items: Sequence[Any]) -> bool:
 def number_or_array(x: Any) -> Any:
     """Like `array`, but Python numbers stay: they promote weakly."""
     return x if isinstance(x, (Box, bool, int, float, complex)) else array(x)
+
+
+def concrete(x: Any, call: str) -> Any:
+    """The values of an argument on which the shape of the result depends."""
+    if not isinstance(x, Box):
+        return array(x)
+    value = peek(x)
+    if value is None:
+        raise ConcreteValueError(
+            f"{call} has a shape that depends on values, which are not known inside {x._trace}. "
+            "Keep the shape, as np.where(condition, x, 0) does, or pass what decides it as a "
+            "plain array."
+        )
+    return value
 
 
 def axis_of(axis: Any, ndim: int, name: str) -> int:

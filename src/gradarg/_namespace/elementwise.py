@@ -11,7 +11,7 @@ from .._core.primitive import Primitive
 from .._core.trace import bind
 from .._ops import elementwise as ops
 from .._ops import structure
-from .arguments import array, number_or_array
+from .arguments import array, concrete, number_or_array
 
 __all__ = [
     "abs",
@@ -28,6 +28,7 @@ __all__ = [
     "arctan2",
     "arctanh",
     "asin",
+    "around",
     "asinh",
     "astype",
     "atan",
@@ -58,6 +59,7 @@ __all__ = [
     "exp2",
     "expm1",
     "fabs",
+    "fix",
     "float_power",
     "floor",
     "floor_divide",
@@ -72,9 +74,13 @@ __all__ = [
     "hypot",
     "imag",
     "invert",
+    "iscomplex",
     "isfinite",
     "isinf",
     "isnan",
+    "isneginf",
+    "isposinf",
+    "isreal",
     "lcm",
     "ldexp",
     "left_shift",
@@ -106,6 +112,7 @@ __all__ = [
     "rad2deg",
     "radians",
     "real",
+    "real_if_close",
     "reciprocal",
     "relu",
     "remainder",
@@ -363,6 +370,46 @@ def round(a: Any, decimals: int = 0) -> Any:
     if decimals == 0 and a.dtype.kind == "f":
         return rint(a)
     return bind(ops.round, (a,), {"decimals": decimals})
+
+
+def around(a: Any, decimals: int = 0) -> Any:
+    """`round` under its other name."""
+    return round(a, decimals)
+
+
+def fix(x: Any) -> Any:
+    """x rounded towards zero: `trunc`, of which it is NumPy's older form."""
+    return trunc(x)
+
+
+def isposinf(x: Any) -> Any:
+    """Whether each element is +inf."""
+    return equal(x, np.inf)
+
+
+def isneginf(x: Any) -> Any:
+    """Whether each element is -inf."""
+    return equal(x, -np.inf)
+
+
+def iscomplex(x: Any) -> Any:
+    """Whether each element has an imaginary part other than zero."""
+    return not_equal(imag(array(x)), 0)
+
+
+def isreal(x: Any) -> Any:
+    """Whether each element has no imaginary part, or one that is zero."""
+    return equal(imag(array(x)), 0)
+
+
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """The real part of a if all imaginary parts are within `tol` machine epsilons of 0, else a."""
+    a = array(a)
+    if a.dtype.kind != "c":
+        return a
+    if tol > 1:
+        tol = tol * float(np.finfo(a.dtype).eps)
+    return real(a) if np.all(np.abs(np.imag(concrete(a, "real_if_close(a)"))) < tol) else a
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:

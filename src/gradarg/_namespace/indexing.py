@@ -208,13 +208,32 @@ def _concrete(mask: Any) -> Any:
     return mask
 
 
-def take(a: Any, indices: Any, axis: int | None = None) -> Any:
-    """The elements of a at the given integer indices along an axis (of a flattened, if None)."""
+def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
+    """The elements of a at the given integer indices along an axis (of a flattened, if None).
+
+    `mode` says what becomes of an index out of bounds: 'raise'; 'wrap', modulo the length; or
+    'clip', the nearest end (a negative one too).
+    """
     a = array(a)
     if axis is None:
         a, axis = bind(structure.reshape, (a,), {"shape": (a.size,)}), 0
     axis = axis_of(axis, a.ndim, "take")
+    if not isinstance(indices, Box):
+        indices = np.asarray(indices)  # an array, for which getitem makes no view
+    if mode != "raise":
+        indices = bounded(indices, a.shape[axis], mode, "take")
     return getitem(a, (slice(None),) * axis + (indices,))
+
+
+def bounded(indices: Any, n: int, mode: str, name: str) -> Any:
+    """Indices from 0 up to but without n; 'raise' leaves those out of bounds to be refused."""
+    if mode == "wrap":
+        return indices % n
+    if mode == "clip":
+        return np.minimum(np.maximum(indices, 0), n - 1)
+    if mode != "raise":
+        raise ValueError(f"{name}: the mode is 'raise', 'wrap' or 'clip', not {mode!r}.")
+    return bind(elementwise.where, (indices < 0, n, indices))
 
 
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:

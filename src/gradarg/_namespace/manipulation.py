@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +12,9 @@ import numpy as np
 from .._core.errors import ShapeError
 from .._core.trace import Box, bind
 from .._ops import elementwise, structure
+from . import arguments
 from .arguments import array, axes_of, axis_of, number_or_array, shape_of
+from .elementwise import astype
 from .indexing import getitem, take
 
 __all__ = [
@@ -21,15 +23,18 @@ __all__ = [
     "atleast_2d",
     "atleast_3d",
     "broadcast_arrays",
+    "block",
     "broadcast_to",
     "column_stack",
     "concat",
     "concatenate",
     "copy",
     "diag",
+    "diagflat",
     "diagonal",
     "dsplit",
     "dstack",
+    "empty_like",
     "expand_dims",
     "flip",
     "fliplr",
@@ -38,10 +43,10 @@ __all__ = [
     "hsplit",
     "hstack",
     "matrix_transpose",
+    "meshgrid",
     "moveaxis",
     "ndim",
     "ones_like",
-    "pad",
     "permute_dims",
     "ravel",
     "repeat",
@@ -95,13 +100,26 @@ def reshape(
     newshape: Any = None,
     copy: bool | None = None,
 ) -> Any:
-    """The same elements in another shape; one length may be -1."""
+    """The same elements in another shape; one length may be -1.
+
+    `order` 'C' reads and writes rows first, 'F' columns first. NumPy's 'A' and 'K' ask for the
+    layout in memory, which no tensor has; they are taken where all layouts agree, in one dimension.
+    """
     a = array(a)
+    if order in ("A", "K") and a.ndim < 2:
+        order = "C"
     if order == "F":
         new = shape_of(shape, "reshape")
         return transpose(reshape(transpose(a), new[::-1]))
     if order != "C":
-        raise ShapeError(f"reshape: order {order!r} is not one of 'C', 'F'.")
+        raise ShapeError(
+            f"reshape: order {order!r} is not one of 'C', 'F'"
+            + (
+                f"; the elements of shape {tuple(a.shape)} have no layout."
+                if order in "AK"
+                else "."
+            )
+        )
     new = _without_minus_one(shape_of(shape if newshape is None else newshape, "reshape"), a)
     return bind(structure.reshape, (a,), {"shape": new})
 
@@ -160,9 +178,8 @@ def matrix_transpose(x: Any, /) -> Any:
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """Axes moved to new places, the others in their old order."""
     a = array(a)
-    one = not isinstance(source, (list, tuple))
-    sources = [axis_of(i, a.ndim, "moveaxis") for i in ((source,) if one else source)]
-    targets = [axis_of(i, a.ndim, "moveaxis") for i in ((destination,) if one else destination)]
+    sources = [axis_of(i, a.ndim, "moveaxis") for i in _several(source)]
+    targets = [axis_of(i, a.ndim, "moveaxis") for i in _several(destination)]
     if len(sources) != len(targets):
         raise ShapeError("moveaxis: source and destination must name as many axes.")
     if len(set(sources)) + len(set(targets)) != 2 * len(sources):
@@ -171,6 +188,10 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     for target, source_ in sorted(zip(targets, sources)):
         order.insert(target, source_)
     return bind(structure.transpose, (a,), {"axes": tuple(order)})
+
+
+def _several(axes: Any) -> Any:
+    return axes if hasattr(axes, "__iter__") else (axes,)
 
 
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
@@ -228,9 +249,9 @@ def _each(arrays: tuple[Any, ...], f: Any) -> Any:
     return results[0] if len(results) == 1 else results
 
 
-def broadcast_to(array_: Any, /, shape: Any) -> Any:
+def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     """The array repeated to a larger shape."""
-    x, shape = array(array_), shape_of(shape, "broadcast_to")
+    x, shape = arguments.array(array), shape_of(shape, "broadcast_to")
     try:
         fits = np.broadcast_shapes(x.shape, shape) == shape
     except ValueError:
@@ -240,7 +261,7 @@ def broadcast_to(array_: Any, /, shape: Any) -> Any:
     return bind(structure.broadcast_to, (x,), {"shape": shape})
 
 
-def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
+def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     """All arrays repeated to their common shape."""
     arrays = [array(a) for a in args]
     shapes = [tuple(a.shape) for a in arrays]
@@ -255,9 +276,18 @@ def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
 # ---- joining and splitting
 
 
-def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+def concatenate(
+    arrays: Sequence[Any],
+    /,
+    axis: int | None = 0,
+    *,
+    dtype: Any = None,
+    casting: Any = "same_kind",
+) -> Any:
     """The arrays one after another along an existing axis (all flattened, if None)."""
     parts = [array(a) for a in arrays]
+    if dtype is not None:
+        parts = [_cast(p, np.dtype(dtype), casting) for p in parts]
     if not parts:
         raise ShapeError("concatenate needs at least one array.")
     if axis is None:
@@ -277,17 +307,26 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
         raise
 
 
+def _cast(x: Any, dtype: Any, casting: Any) -> Any:
+    if not np.can_cast(x.dtype, dtype, casting):
+        raise TypeError(f"Cannot cast from {x.dtype} to {dtype} by the rule {casting!r}.")
+    return astype(x, dtype, copy=False)
+
+
 concat = concatenate
 
 
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+def stack(
+    arrays: Sequence[Any], axis: int = 0, *, dtype: Any = None, casting: Any = "same_kind"
+) -> Any:
     """The arrays one after another along a new axis."""
     parts = [array(a) for a in arrays]
     shapes = {tuple(p.shape) for p in parts}
     if len(shapes) != 1:
         raise ShapeError(f"stack needs arrays of one shape, not {sorted(shapes)}.")
     axis = axis_of(axis, parts[0].ndim + 1, "stack")
-    return concatenate([expand_dims(p, axis) for p in parts], axis)
+    parts = [expand_dims(p, axis) for p in parts]
+    return concatenate(parts, axis, dtype=dtype, casting=casting)
 
 
 def unstack(x: Any, /, axis: int = 0) -> tuple[Any, ...]:
@@ -297,15 +336,16 @@ def unstack(x: Any, /, axis: int = 0) -> tuple[Any, ...]:
     return tuple(getitem(x, i) for i in range(x.shape[0]))
 
 
-def vstack(tup: Sequence[Any]) -> Any:
+def vstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> Any:
     """The arrays one after another as rows."""
-    return concatenate([atleast_2d(a) for a in tup], 0)
+    return concatenate([atleast_2d(a) for a in tup], 0, dtype=dtype, casting=casting)
 
 
-def hstack(tup: Sequence[Any]) -> Any:
+def hstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> Any:
     """The arrays one after another along the second axis (the only one, if 1-d)."""
     parts = [atleast_1d(a) for a in tup]
-    return concatenate(parts, 0 if parts[0].ndim == 1 else 1)
+    axis = 0 if parts and parts[0].ndim == 1 else 1
+    return concatenate(parts, axis, dtype=dtype, casting=casting)
 
 
 def dstack(tup: Sequence[Any]) -> Any:
@@ -317,6 +357,52 @@ def column_stack(tup: Sequence[Any]) -> Any:
     """1-d arrays as the columns of a matrix."""
     parts = [array(a) for a in tup]
     return concatenate([reshape(p, (-1, 1)) if p.ndim < 2 else p for p in parts], 1)
+
+
+def block(arrays: Any) -> Any:
+    """An array of blocks in nested lists: the innermost side by side, the others stacked.
+
+    >>> import gradarg as ga, numpy as np
+    >>> ga.block([[np.eye(2), np.zeros((2, 1))], [np.ones((1, 3))]])
+    array([[1., 0., 0.],
+           [0., 1., 0.],
+           [1., 1., 1.]])
+    """
+    depth = _depth(arrays)
+    blocks = list(_blocks(arrays, depth))
+    ndim = max([depth, *(b.ndim for b in blocks)])
+    if not depth:
+        return copy(blocks[0])
+    return _blocked(arrays, ndim - depth, ndim)
+
+
+def _depth(arrays: Any) -> int:
+    if isinstance(arrays, tuple):
+        raise TypeError("block: blocks are nested in lists, not in tuples.")
+    if not isinstance(arrays, list):
+        return 0
+    if not arrays:
+        raise ShapeError("block: a list of blocks is empty.")
+    return 1 + _depth(arrays[0])
+
+
+def _blocks(arrays: Any, depth: int) -> Iterator[Any]:
+    if isinstance(arrays, list) != bool(depth):
+        raise ShapeError("block: the lists of blocks are not nested equally deep.")
+    if not depth:
+        yield array(arrays)
+        return
+    if not arrays:
+        raise ShapeError("block: a list of blocks is empty.")
+    for a in arrays:
+        yield from _blocks(a, depth - 1)
+
+
+def _blocked(arrays: Any, axis: int, ndim: int) -> Any:
+    if isinstance(arrays, list):
+        return concatenate([_blocked(a, axis + 1, ndim) for a in arrays], axis)
+    a = array(arrays)
+    return bind(structure.reshape, (a,), {"shape": (1,) * (ndim - a.ndim) + tuple(a.shape)})
 
 
 def _pieces(ary: Any, points: Sequence[int], axis: int) -> list[Any]:
@@ -370,6 +456,32 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 # ---- repeating and rearranging
 
 
+def meshgrid(
+    *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+) -> tuple[Any, ...]:
+    """The coordinates of a grid: array k has x_k along axis k, and repeats it along the others.
+
+    With `indexing` 'xy' the first two axes change places; `sparse` leaves the others at length 1.
+    """
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: indexing is 'xy' or 'ij', not {indexing!r}.")
+    parts = [array(x) for x in xi]
+    places = list(range(len(parts)))
+    if indexing == "xy" and len(parts) > 1:
+        places[:2] = 1, 0
+    full = [0] * len(parts)
+    for part, place in zip(parts, places):
+        full[place] = part.size
+    out = []
+    for part, place in zip(parts, places):
+        shape = tuple(part.size if i == place else 1 for i in range(len(parts)))
+        part = bind(structure.reshape, (part,), {"shape": shape})
+        if not sparse:
+            part = bind(structure.broadcast_to, (part,), {"shape": tuple(full)})
+        out.append(astype(part, part.dtype) if copy else part)
+    return tuple(out)
+
+
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """Each element (or slice along an axis) repeated."""
     a = array(a)
@@ -387,7 +499,8 @@ def tile(A: Any, reps: Any) -> Any:
     sizes = (1,) * (rank - a.ndim) + tuple(a.shape)
     paired = reshape(a, tuple(n for s in sizes for n in (1, s)))
     spread = broadcast_to(paired, tuple(n for r, s in zip(reps, sizes) for n in (r, s)))
-    return reshape(spread, tuple(r * s for r, s in zip(reps, sizes)))
+    out = bind(structure.reshape, (spread,), {"shape": tuple(r * s for r, s in zip(reps, sizes))})
+    return copy(out) if set(reps) <= {1} else out
 
 
 def flip(m: Any, axis: Any = None) -> Any:
@@ -424,41 +537,15 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """The elements moved along, those at the end back to the start."""
     a = array(a)
     if axis is None:
-        return reshape(roll(ravel(a), shift, 0), a.shape)
-    pairs = np.broadcast(shift, axis)
-    for s, ax in pairs:
+        rolled = roll(ravel(a), shift, 0)
+        return bind(structure.reshape, (rolled,), {"shape": tuple(a.shape)})
+    out = a
+    for s, ax in np.broadcast(shift, axis):
         ax = axis_of(ax, a.ndim, "roll")
         if a.shape[ax] and s % a.shape[ax]:
             cut = a.shape[ax] - int(s) % a.shape[ax]
-            a = concatenate(_pieces(a, [cut], ax)[::-1], ax)
-    return a
-
-
-def pad(array_: Any, /, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
-    """The array with a border: constant, edge, reflect, symmetric or wrap."""
-    x = array(array_)
-    if isinstance(pad_width, dict):
-        pad_width = [pad_width.get(i, pad_width.get(i - x.ndim, 0)) for i in range(x.ndim)]
-        pad_width = [(w, w) if np.ndim(w) == 0 else w for w in pad_width]
-    given = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))
-    widths = tuple((int(lo), int(hi)) for lo, hi in given)
-    if mode == "constant":
-        out = bind(structure.pad, (x,), {"widths": widths})
-        if isinstance(constant_values, (int, float)) and constant_values == 0:
-            return out
-        border = np.pad(
-            np.broadcast_to(np.zeros((), x.dtype), x.shape), widths, constant_values=constant_values
-        )
-        return bind(elementwise.add, (out, border))
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise ShapeError(
-            f"pad: the mode {mode!r} has no derivative rule; there are 'constant', "
-            "'edge', 'reflect', 'symmetric' and 'wrap'."
-        )
-    for axis, width in enumerate(widths):
-        if width != (0, 0):
-            x = take(x, np.pad(np.arange(x.shape[axis]), width, mode=mode), axis)  # type: ignore[call-overload]
-    return x
+            out = concatenate(_pieces(out, [cut], ax)[::-1], ax)
+    return copy(a) if out is a else out
 
 
 # ---- diagonals and triangles
@@ -490,9 +577,15 @@ def diag(v: Any, k: int = 0) -> Any:
     return bind(structure.scatter_add, (v, i + max(-k, 0), i + max(k, 0)), {"shape": (n, n)})
 
 
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def diagflat(v: Any, k: int = 0) -> Any:
+    """The matrix with all elements of v on its k-th diagonal."""
+    return diag(ravel(v), k)
+
+
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
     """The sum over the diagonal of two axes."""
     d = _diagonal("trace", a, offset, axis1, axis2)
+    d = d if dtype is None else astype(d, dtype, copy=False)
     return bind(structure.sum, (d,), {"axis": (d.ndim - 1,)})
 
 
@@ -515,8 +608,9 @@ def _masked(m: Any, mask: Any) -> Any:
 
 
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    """The same values, as an array of their own."""
-    return bind(elementwise.positive, (array(a),))
+    """The same values, as an array of their own; a tensor has no layout, so any order will do."""
+    a = array(a)
+    return astype(a, a.dtype)
 
 
 def _filled_like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:
@@ -527,20 +621,60 @@ def _filled_like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:
     return model._filled(dims, one) if isinstance(model, Box) else np.full(dims, one)
 
 
-def zeros_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+def zeros_like(
+    a: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Any:
     """Zeros in the shape and dtype of a."""
     return _filled_like(a, 0, dtype, shape)
 
 
-def ones_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+def empty_like(
+    prototype: Any,
+    /,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Any:
+    """An array in the shape and dtype of another, to be filled; of zeros, until then."""
+    return _filled_like(prototype, 0, dtype, shape)
+
+
+def ones_like(
+    a: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Any:
     """Ones in the shape and dtype of a."""
     return _filled_like(a, 1, dtype, shape)
 
 
-def full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+def full_like(
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Any:
     """A given value in the shape and dtype of a; a tensor as the value keeps its derivative."""
     value = number_or_array(fill_value)
-    if isinstance(value, (bool, int, float, complex, np.ndarray, np.generic)):
+    if not isinstance(value, Box):
         return _filled_like(a, value, dtype, shape)
     a = array(a)
+    value = astype(value, a.dtype if dtype is None else dtype)
     return broadcast_to(value, a.shape if shape is None else shape)

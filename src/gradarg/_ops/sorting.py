@@ -22,6 +22,13 @@ argsort = constant(
     shape=lambda x, axis: ShapeDtype(x.shape, np.intp),
 )
 
+argpartition = constant(
+    "argpartition",
+    lambda x, kth, axis: np.argpartition(x, kth, axis=axis),
+    batch=_batch_along,
+    shape=lambda x, kth, axis: ShapeDtype(x.shape, np.intp),
+)
+
 argmax = constant(
     "argmax",
     lambda x, axis: np.argmax(x, axis=axis),
