@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.ops import fft_calls
+from tests.ops import fft_calls, manipulation_calls
 from tests.ops.call import Call, flat, smooth
 from tests.ops.sample import POSITIVE, TRUTH, Domain, complex_values, values
 from tests.ops.samples import BINARY, CONSTANT, REFERENCE, UNARY
@@ -165,7 +165,6 @@ def _shapes() -> Iterator[Call]:
         yield flat(name, M, dtype=np.int32, shape=(2,))
     yield flat("full_like", M, 3)
     yield flat("full_like", np.array([1, 2]), 2.7)
-    yield flat("full_like", M, V)
 
 
 def _joins() -> Iterator[Call]:
@@ -218,15 +217,6 @@ def _repeats() -> Iterator[Call]:
         yield smooth("roll", C, shift, axis)
     yield smooth("roll", M, (1, 1), 1)
     yield smooth("roll", NONE, 1, 0)
-    for mode in ("edge", "reflect", "symmetric", "wrap"):
-        for width in (1, ((0, 2), (1, 0)), ((4, 7), (9, 5)), {1: (2, 1)}):
-            if not isinstance(width, dict) or np.lib.NumpyVersion(np.__version__) >= "2.3.0":
-                yield smooth("pad", M, width, mode)
-    for width in (2, (1, 3), ((1, 0), (2, 3)), [[0, 0], [1, 1]]):
-        yield smooth("pad", M, width)
-        yield smooth("pad", M, width, constant_values=1.5)
-    yield smooth("pad", M, 1, "constant", constant_values=((1, 2), (3, 4)))
-    yield smooth("pad", C, ((0, 0), (1, 0), (0, 2)), mode="edge")
 
 
 def _diagonals() -> Iterator[Call]:
@@ -359,4 +349,5 @@ CALLS = [
     *_einsums(),
     *_linalg(),
     *fft_calls.calls(),
+    *manipulation_calls.calls(),
 ]

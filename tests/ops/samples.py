@@ -397,6 +397,9 @@ def _reductions() -> Iterator[Sample]:
             ("int8", np.array([[3, 1, 4], [1, 5, 2]], np.int8), 0),
         ):
             yield Sample(primitive, reference, (x,), {"axis": axis}, note)
+    for kth, x in {(1,): values((3, 4)), (0, 2): values((2, 4, 3)), (-1,): values((0, 3))}.items():
+        params = {"kth": kth, "axis": 1}
+        yield Sample(sorting.argpartition, np.argpartition, (x,), params, f"kth {kth}")
     for primitive in (reduce.cumsum, reduce.cumprod):
         yield Sample(primitive, ALONG[primitive], (complex_values(),), {"axis": 1}, "complex")
         yield Sample(primitive, ALONG[primitive], (values((0,)),), {"axis": 0}, "nothing")

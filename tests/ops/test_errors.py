@@ -127,8 +127,14 @@ def test_updates():
 
 
 def test_modes_and_orders_that_there_are_not():
-    with pytest.raises(ga.ShapeError, match=r"pad: .*'linear_ramp'"):
-        ga.pad(M, 1, mode="linear_ramp")
+    with pytest.raises(ga.ShapeError, match=r"pad: .*'mirror'.*'?linear_ramp"):
+        ga.pad(M, 1, mode="mirror")
+    with pytest.raises(ValueError, match=r"pad: .*'edge' takes no stat_length"):
+        ga.pad(M, 1, mode="edge", stat_length=2)
+    with pytest.raises(ga.ShapeError, match=r"pad: axis 0 .*\(0, 3\) is empty"):
+        ga.pad(M[:0, :3], 1, mode="wrap")
+    with pytest.raises(ga.ShapeError, match=r"pad: pad_width .* pair"):
+        ga.pad(M, (1, 2, 3))
     for order in "AK":
         with pytest.raises(ga.ShapeError, match=f"'{order}'"):
             ga.reshape(M, (4, 3), order=order)

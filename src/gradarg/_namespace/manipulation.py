@@ -112,14 +112,7 @@ def reshape(
         new = shape_of(shape, "reshape")
         return transpose(reshape(transpose(a), new[::-1]))
     if order != "C":
-        raise ShapeError(
-            f"reshape: order {order!r} is not one of 'C', 'F'"
-            + (
-                f"; the elements of shape {tuple(a.shape)} have no layout."
-                if order in "AK"
-                else "."
-            )
-        )
+        raise ShapeError(f"reshape: order {order!r} is not one of 'C', 'F'.")
     new = _without_minus_one(shape_of(shape if newshape is None else newshape, "reshape"), a)
     return bind(structure.reshape, (a,), {"shape": new})
 

@@ -203,7 +203,7 @@ def _by_function(
         rows = []
         for index in np.ndindex(moved.shape[:-1]):
             row = getitem(moved, index)
-            row = astype(row, row.dtype) if isinstance(row, Box) else np.array(row)  # its own
+            row = astype(row, moved.dtype) if isinstance(row, Box) else np.array(row)  # its own
             function(row, width, axis, options)
             rows.append(bind(structure.reshape, (row,), {"shape": (1, row.size)}))
         if rows:

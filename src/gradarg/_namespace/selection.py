@@ -269,6 +269,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     arr, axis = _flat(arr, axis, "delete")
     if not isinstance(obj, slice):
         obj = concrete(obj, "delete(arr, obj)")
+        obj = obj if np.size(obj) else np.zeros(0, np.intp)
     return take(arr, np.delete(np.arange(arr.shape[axis]), obj), axis)
 
 
