@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._core.errors import ShapeError
-from .._core.trace import Box, bind, peek
+from .._core.trace import bind, peek
 from .._ops import elementwise, sorting, structure
 from . import indexing
 from .arguments import array, axis_of, concrete, number_or_array, shape_of
@@ -94,12 +94,12 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
     the rest, which is 0 otherwise. Instead of a function there may be a value.
     """
     x = array(x)
-    if isinstance(condlist, Box) or (np.ndim(condlist) < 2 and not _holds_arrays(condlist)):
-        condlist = [condlist] if np.ndim(condlist) or x.ndim == 0 else condlist
-    if x.ndim == 0 and isinstance(condlist, (list, tuple)) and len(condlist) == 1:
-        (only,) = condlist
-        if isinstance(only, (list, tuple)):  # as in NumPy, piecewise(0-d, [c, d], ...)
-            condlist = only
+    if not isinstance(condlist, (list, tuple)):
+        condlist = array(condlist)
+        one = condlist.ndim < 2 if x.ndim else condlist.ndim == 0
+        condlist = [condlist] if one else list(condlist)
+    elif x.ndim and not any(isinstance(c, (list, tuple)) or np.ndim(c) for c in condlist):
+        condlist = [condlist]  # one condition, written as a list of truth values
     conditions = [astype(array(c), bool, copy=False) for c in condlist]
     functions = list(funclist)
     if len(functions) == len(conditions) + 1:
@@ -129,10 +129,6 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
             else:
                 out = bind(structure.reshape, (value,), {"shape": ()})
     return out
-
-
-def _holds_arrays(items: Any) -> bool:
-    return isinstance(items, (list, tuple)) and any(np.ndim(i) for i in items)
 
 
 # ---- elements that a mask or positions keep
