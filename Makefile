@@ -14,7 +14,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format types layers check nightly coverage oldest bench build clean
+.PHONY: help setup demo examples test lint format types layers check nightly coverage oldest bench build clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -24,6 +24,9 @@ setup: $(VENV)/.dev  ## Install gradarg, editable, with all that development nee
 
 demo: $(VENV)/.train,sklearn  ## Train a network on handwritten digits
 	$(BIN)/gradarg train digits
+
+examples: $(VENV)/.dev  ## Run the examples; their pictures go into runs/examples
+	@for file in examples/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 
 test: lint types check  ## Lint, types, layers, doctests and tests: all that CI runs
 
@@ -63,7 +66,7 @@ build: $(VENV)/.dev  ## Build the sdist and the wheel into dist/
 
 clean:  ## Remove the environments, caches and all that was built
 	rm -rf $(VENV) $(VENV)-oldest build dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp $(VENV)/.EXTRAS says that `.[EXTRAS]` is installed as pyproject.toml has it now.
 $(VENV)/.python:
