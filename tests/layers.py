@@ -43,6 +43,7 @@ ORDER = {
         "elementwise",
         "reduce",
         "sorting",
+        "searching",
         "contract",
         "linalg",
         "window",

@@ -7,6 +7,7 @@ NumPy's own functions reach too, through the two protocols below.
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -26,12 +27,15 @@ from ._namespace import (
     elementwise,
     fft,
     indexing,
+    inspection,
     linalg,
     manipulation,
     mapping,
     padding,
     reductions,
+    searching,
     selection,
+    sets,
 )
 from ._ops import elementwise as ops
 from ._ops import structure
@@ -45,9 +49,12 @@ _MODULES = (
     selection,
     mapping,
     contraction,
+    searching,
+    sets,
 )
 _CONST = ops.CONSTANT
 _ACCUMULATE = threading.Lock()
+_EXPORTS_READ_ONLY = np.lib.NumpyVersion(np.__version__) >= "2.1.0"  # as DLPack 1.0 can
 
 
 class Tensor(Box):
@@ -396,6 +403,57 @@ class Tensor(Box):
             return Tensor(np.full(shape, number))
         return structure.constant_array(number, shape)
 
+    # ---- the array API standard, and exchange with other libraries
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The functions of the standard: gradarg itself."""
+        namespace = sys.modules[__name__.partition(".")[0]]  # not imported here: it imports us
+        known = ("2021.12", "2022.12", "2023.12", namespace.__array_api_version__)
+        if api_version not in (None, *known):
+            raise ValueError(
+                f"There is no version {api_version!r} of the array API standard here, only "
+                f"{', '.join(known)}."
+            )
+        return namespace
+
+    @property
+    def device(self) -> str:
+        """Where the values are: always "cpu"."""
+        return "cpu"
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """The tensor itself, for there is one device."""
+        inspection.at_home(device, "t.to_device")
+        if stream is not None:
+            raise ValueError("t.to_device: the CPU has no streams, so stream must be None.")
+        return self
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """The values for another library: read-only, or copied where that can't be said."""
+        data = np.asarray(self._concrete("t.__dlpack__() (a conversion by from_dlpack)"))
+        if dl_device not in (None, self.__dlpack_device__()):
+            raise BufferError(f"t.__dlpack__: the values are on the CPU, not on {dl_device}.")
+        says_so = max_version is not None and max_version[0] >= 1 and _EXPORTS_READ_ONLY
+        if copy or (not says_so and copy is None):
+            data = data.copy()
+        elif not copy:
+            data = data.view()
+            data.flags.writeable = False
+        if not says_so:  # NumPy refuses what is read-only still
+            return data.__dlpack__(stream=stream)
+        exported: Any = data.__dlpack__  # older stubs know no max_version
+        return exported(stream=stream, max_version=max_version)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)  # the CPU
+
     # ---- indexing
 
     def __getitem__(self, index: Any) -> Any:
@@ -595,6 +653,8 @@ for _module in _MODULES:
             FUNCTIONS[getattr(np, _name)] = vars(_module)[_name]
 FUNCTIONS |= {getattr(np.linalg, n): getattr(linalg, n) for n in linalg.__all__}
 FUNCTIONS |= {getattr(np.fft, n): getattr(fft, n) for n in fft.__all__}
+for _function in (np.can_cast, np.common_type, np.iscomplexobj, np.isrealobj, np.result_type):
+    FUNCTIONS[_function] = vars(inspection)[_function.__name__]
 UFUNCS = {f: g for f, g in FUNCTIONS.items() if isinstance(f, np.ufunc)}
 REDUCTIONS: dict[Any, Callable[..., Any]] = {
     np.add: reductions.sum,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.ops import fft_calls, manipulation_calls
+from tests.ops import fft_calls, manipulation_calls, searching_calls
 from tests.ops.call import Call, flat, smooth
 from tests.ops.sample import POSITIVE, TRUTH, Domain, complex_values, values
 from tests.ops.samples import BINARY, CONSTANT, REFERENCE, UNARY
@@ -338,6 +338,7 @@ def _linalg() -> Iterator[Call]:
 
 
 CALLS = [
+    *searching_calls.calls(),
     *_elementwise(),
     *_reductions(),
     *_shapes(),

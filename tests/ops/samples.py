@@ -11,7 +11,7 @@ import numpy as np
 
 from gradarg._core.primitive import Primitive
 from gradarg._ops import contract, elementwise, linalg, reduce, sorting, structure
-from tests.ops import fft_samples
+from tests.ops import fft_samples, searching_samples
 from tests.ops.sample import (
     ABOVE_ONE,
     DIVIDEND,
@@ -493,6 +493,7 @@ def _linalg() -> Iterator[Sample]:
 
 
 TABLE = [
+    *searching_samples.SAMPLES,
     *_elementwise(),
     *_structure(),
     *_reductions(),
