@@ -23,8 +23,8 @@ def calls() -> Iterator[Call]:
         yield flat(name, M * MASK)
     for options in ({}, {"side": "right"}, {"sorter": np.argsort(V)}):
         yield flat("searchsorted", V if "sorter" in options else np.sort(V), M, **options)
-    yield flat("digitize", M, np.sort(V))
-    yield flat("digitize", M, np.sort(V)[::-1], right=True)
+    yield flat("digitize", M, np.sort(V).tolist())
+    yield flat("digitize", M, np.sort(V)[::-1].tolist(), right=True)
     yield flat("lexsort", (M, np.round(M)))
     yield flat("lexsort", TIES, axis=0)
     yield flat("unravel_index", np.array([[7, 0], [23, 4]]), (2, 3, 4))
