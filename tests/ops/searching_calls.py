@@ -41,10 +41,6 @@ def calls() -> Iterator[Call]:
     yield flat("array_equiv", M, M[:1])
     yield flat("isin", TIES, MORE)
     yield flat("isin", TIES, MORE, invert=True)
-    for name in ("isposinf", "isneginf", "iscomplex", "isreal"):
-        yield flat(name, SPECIAL)
-    yield flat("iscomplex", Z)
-    yield flat("isreal", Z)
     yield flat("packbits", MASK)
     yield flat("packbits", MASK, axis=0, bitorder="little")
     yield flat("unpackbits", np.array([[3, 200], [255, 1]], np.uint8))

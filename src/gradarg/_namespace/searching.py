@@ -20,17 +20,11 @@ from .elementwise import (
     astype,
     equal,
     floor_divide,
-    imag,
-    isinf,
     isnan,
     logical_and,
-    logical_not,
     logical_or,
-    not_equal,
-    signbit,
 )
 from .indexing import take
-from .manipulation import zeros_like
 from .reductions import all as all_
 
 __all__ = [
@@ -40,12 +34,8 @@ __all__ = [
     "array_equiv",
     "digitize",
     "flatnonzero",
-    "iscomplex",
     "isclose",
     "isin",
-    "isneginf",
-    "isposinf",
-    "isreal",
     "lexsort",
     "nonzero",
     "packbits",
@@ -208,27 +198,6 @@ def isin(
     """Whether each element is among the test elements (or is not, with `invert`)."""
     args = array(test_elements), array(element)
     return bind(searching.isin, args, {"invert": bool(invert)})
-
-
-def isposinf(x: Any) -> Any:
-    """Whether each element is positive infinity."""
-    return logical_and(isinf(x), logical_not(signbit(array(x))))
-
-
-def isneginf(x: Any) -> Any:
-    """Whether each element is negative infinity."""
-    return logical_and(isinf(x), signbit(array(x)))
-
-
-def iscomplex(x: Any) -> Any:
-    """Whether each element has an imaginary part other than zero."""
-    x = array(x)
-    return not_equal(imag(x), 0) if x.dtype.kind == "c" else zeros_like(x, bool)
-
-
-def isreal(x: Any) -> Any:
-    """Whether each element has no imaginary part."""
-    return logical_not(iscomplex(x))
 
 
 # ---- bits
