@@ -23,6 +23,7 @@ from ._core.errors import (
 from ._core.tape import EAGER, Leaf, Port, backward, match
 from ._core.trace import Box, ShapeDtype, Trace, bind, box, constant, peek
 from ._namespace import (
+    calculus,
     contraction,
     elementwise,
     fft,
@@ -36,6 +37,7 @@ from ._namespace import (
     searching,
     selection,
     sets,
+    statistics,
 )
 from ._ops import elementwise as ops
 from ._ops import structure
@@ -51,6 +53,8 @@ _MODULES = (
     contraction,
     searching,
     sets,
+    calculus,
+    statistics,
 )
 _CONST = ops.CONSTANT
 _ACCUMULATE = threading.Lock()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.ops import fft_calls, manipulation_calls, searching_calls
+from tests.ops import fft_calls, manipulation_calls, searching_calls, statistics_calls
 from tests.ops.call import Call, flat, smooth
 from tests.ops.sample import POSITIVE, TRUTH, Domain, complex_values, values
 from tests.ops.samples import BINARY, CONSTANT, REFERENCE, UNARY
@@ -54,6 +54,14 @@ def _elementwise() -> Iterator[Call]:
     yield Call("angle", (Z,), smooth=False)  # the differences of complex arguments are elsewhere
     yield smooth("angle", V, deg=True)
     yield flat("nan_to_num", np.array([1.5, np.nan, np.inf, -np.inf]), nan=2.0, posinf=9.0)
+    yield flat("angle", Z, deg=True)
+    yield flat("real_if_close", Z)
+    yield flat("real_if_close", Z.real + 1e-16j)
+    yield flat("real_if_close", M)
+    yield flat("fix", 3 * M)
+    yield flat("around", M, 1)
+    yield smooth("clip", M, max=V)
+    yield smooth("clip", M)
     yield smooth("modf", V)
     yield smooth("frexp", V)
     yield smooth("divmod", values((3,)) + 9, values((3,)) + 5.02)
@@ -351,4 +359,5 @@ CALLS = [
     *_linalg(),
     *fft_calls.calls(),
     *manipulation_calls.calls(),
+    *statistics_calls.calls(),
 ]

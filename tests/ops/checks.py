@@ -11,8 +11,10 @@ STEP = 1e-3
 
 
 def leaves(result: Any) -> list[Any]:
-    """One result or several, as a list."""
-    return list(result) if isinstance(result, (tuple, list)) else [result]
+    """One result or several, nested ones too, as a list."""
+    if not isinstance(result, (tuple, list)):
+        return [result]
+    return [leaf for item in result for leaf in leaves(item)]
 
 
 def types_of(result: Any) -> list[ShapeDtype]:

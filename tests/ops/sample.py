@@ -7,6 +7,8 @@ and nothing stands at a kink.
 
 import itertools
 import pkgutil
+import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -22,12 +24,20 @@ REAL, POSITIVE, INSIDE, ABOVE_ONE = (-2.3, 2.1), (0.3, 3.1), (-0.8, 0.75), (1.2,
 EXPONENT, NEGATIVE, DIVIDEND, DIVISOR = (-1.7, 2.4), (-2.6, -0.5), (4.6, 5.4), (-2.2, -1.9)
 INTEGER, TRUTH = (1, 7), (0, 1)
 
-_SEEDS = itertools.count(1)
+_SEEDS: defaultdict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
+
+
+def _seed() -> int:
+    """The next seed of the module that asks: its values do not move with those of others."""
+    frame = sys._getframe(1)
+    while frame.f_globals["__name__"] == __name__ and frame.f_back:
+        frame = frame.f_back
+    return next(_SEEDS[frame.f_globals["__name__"]])
 
 
 def values(shape: tuple[int, ...] = (2, 3), domain: Domain = REAL) -> Any:
     """Distinct floats over a domain, or integers or truth values where the domain is of these."""
-    seed = next(_SEEDS)
+    seed = _seed()
     random = np.random.default_rng(seed)
     size = int(np.prod(shape))
     if domain is TRUTH:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradarg._core.primitive import Primitive
 from gradarg._ops import contract, elementwise, linalg, reduce, sorting, structure
-from tests.ops import fft_samples, searching_samples
+from tests.ops import fft_samples, searching_samples, statistics_samples
 from tests.ops.sample import (
     ABOVE_ONE,
     DIVIDEND,
@@ -500,4 +500,5 @@ TABLE = [
     *_products(),
     *_linalg(),
     *fft_samples.samples(),
+    *statistics_samples.samples(),
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core.errors import ConcreteValueError, ShapeError
+from .._core.errors import ConcreteValueError, ImmutableError, ShapeError
 from .._core.trace import Box, bind, constant, peek
 from .._ops import structure
 
@@ -47,6 +47,15 @@ def concrete(x: Any, call: str) -> Any:
             "plain array."
         )
     return value
+
+
+def refuse_out(name: str, out: Any) -> None:
+    """`out=` would write a result where its derivative is lost."""
+    if out is not None and out is not np._NoValue:
+        raise ImmutableError(
+            f"{name}(..., out=) would write the result into an array, where its derivative would "
+            "be lost. Use the result: x = ..."
+        )
 
 
 def axis_of(axis: Any, ndim: int, name: str) -> int:

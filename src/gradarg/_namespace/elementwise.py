@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from .._core.primitive import Primitive
 from .._core.trace import bind
 from .._ops import elementwise as ops
 from .._ops import structure
-from .arguments import array, concrete, number_or_array
+from .arguments import array, concrete, number_or_array, refuse_out
 
 __all__ = [
     "abs",
@@ -27,8 +28,8 @@ __all__ = [
     "arctan",
     "arctan2",
     "arctanh",
-    "asin",
     "around",
+    "asin",
     "asinh",
     "astype",
     "atan",
@@ -313,38 +314,69 @@ def where(condition: Any, x: Any, y: Any, /) -> Any:
     return bind(ops.where, (array(condition), number_or_array(x), number_or_array(y)))
 
 
-def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+def clip(
+    a: Any,
+    a_min: Any = None,
+    a_max: Any = None,
+    out: Any = None,
+    *,
+    min: Any = None,
+    max: Any = None,
+    dtype: Any = None,
+) -> Any:
     """Elementwise min(max(a, a_min), a_max), each bound optional.
 
     At a bound the derivative is shared equally, as `maximum` and `minimum` share it.
     """
+    refuse_out("clip", out)
     low = a_min if min is None else min
     high = a_max if max is None else max
-    a = array(a)
+    a = array(a) if dtype is None else astype(a, dtype)
     if low is not None:
         a = bind(ops.maximum, (a, number_or_array(low)))
     if high is not None:
         a = bind(ops.minimum, (a, number_or_array(high)))
-    return a
+    return positive(a) if low is None and high is None else a
 
 
 def nan_to_num(
     x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
-    """NaN and infinities as the given numbers; these places have the derivative 0.
+    """NaN and infinities as numbers: 0 and the largest finite ones, unless others are given.
 
-    By default NaN is 0 and an infinity the largest finite number. `copy` has no meaning here: the
-    result is always a new one.
+    These places have derivative 0 in x. With `copy=False`, x itself is changed, as in NumPy.
     """
-    fill = {"nan": nan, "posinf": posinf, "neginf": neginf}
-    return bind(ops.nan_to_num, (array(x),), fill)
+    x = array(x)
+    given = {"nan": nan, "posinf": posinf, "neginf": neginf}
+    if builtins.all(v is None or isinstance(v, (int, float)) for v in given.values()):
+        numbers = {k: v for k, v in given.items() if v is not None and (k, v) != ("nan", 0.0)}
+        out = bind(ops.nan_to_num, (x,), numbers)
+    else:
+        out = _replaced(x, **given)
+    if not copy:
+        x[...] = out
+        return x
+    return out
+
+
+def _replaced(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
+    """nan_to_num with arrays of numbers, which have derivatives of their own."""
+    if x.dtype.kind == "c":
+        real_part, imag_part = (_replaced(f(x), nan, posinf, neginf) for f in (real, imag))
+        return real_part + 1j * imag_part
+    if x.dtype.kind != "f":
+        return positive(x)
+    largest = np.finfo(x.dtype).max
+    out = where(isnan(x), astype(nan, x.dtype), x)
+    out = where(equal(x, np.inf), astype(largest if posinf is None else posinf, x.dtype), out)
+    return where(equal(x, -np.inf), astype(-largest if neginf is None else neginf, x.dtype), out)
 
 
 def angle(z: Any, deg: bool = False) -> Any:
     """The angle of a complex number, in radians, or in degrees; its derivative at 0 is 0."""
     z = array(z)
-    radians = bind(ops.arctan2, (bind(ops.imag, (z,)), bind(ops.real, (z,))))
-    return bind(ops.rad2deg, (radians,)) if deg else radians
+    out = bind(ops.arctan2, (bind(ops.imag, (z,)), bind(ops.real, (z,))))
+    return rad2deg(out) if deg else out
 
 
 def divmod(x: Any, y: Any, /) -> tuple[Any, Any]:
@@ -364,21 +396,23 @@ def modf(x: Any, /) -> tuple[Any, Any]:
     return bind(ops.subtract, (array(x), whole)), whole
 
 
-def round(a: Any, decimals: int = 0) -> Any:
+def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """a rounded to a number of decimals; its derivative is zero or does not exist."""
+    refuse_out("round", out)
     a = array(a)
     if decimals == 0 and a.dtype.kind == "f":
         return rint(a)
     return bind(ops.round, (a,), {"decimals": decimals})
 
 
-def around(a: Any, decimals: int = 0) -> Any:
+def around(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """`round` under its other name."""
-    return round(a, decimals)
+    return round(a, decimals, out)
 
 
-def fix(x: Any) -> Any:
+def fix(x: Any, out: Any = None) -> Any:
     """x rounded towards zero: `trunc`, of which it is NumPy's older form."""
+    refuse_out("fix", out)
     return trunc(x)
 
 

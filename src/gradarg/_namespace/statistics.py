@@ -16,7 +16,7 @@ import numpy as np
 from .._core.errors import ConcreteValueError, ShapeError
 from .._core.trace import Box, bind, peek
 from .._ops import elementwise as ops
-from .._ops import sorting, structure
+from .._ops import searching, structure
 from . import elementwise, reductions
 from .arguments import Axis, array, axes_of, axis_of, number_or_array, refuse_out
 from .contraction import matmul
@@ -249,7 +249,7 @@ def _real(name: str, a: Any) -> Any:
     return a
 
 
-def _keep(out: Any, a: Any, axes: tuple[int, ...], keepdims: bool, lead: tuple[int, ...]) -> Any:
+def _keep(out: Any, a: Any, axes: tuple[int, ...], keepdims: Any, lead: tuple[int, ...]) -> Any:
     if not keepdims or keepdims is np._NoValue:
         return out
     return reshape(out, lead + structure.reduced(a, axes, True))
@@ -417,6 +417,7 @@ def _quantile(
         if skips:
             n = reductions.sum(_numbers(rows), -1)
             n = reshape(n, n.shape + (1,) * q.ndim)
+            n = astype(n, q.dtype) if q.dtype.kind == "f" else n  # as a number would promote
         out = _interpolated(name, rows, n, q, method, weak)
         last = getitem(rows, (Ellipsis, slice(-1, None) if q.ndim else -1))
         if a.dtype.kind == "f" and not skips:
@@ -566,7 +567,8 @@ def average(
     if weights is None:
         out = reductions.mean(a, axis, keepdims=keepdims)
         size = a.size / out.size if out.size else 0
-        return (out, structure.constant_array(out.dtype.type(size), out.shape)) if returned else out
+        number = structure.constant_array(out.dtype.type(size), out.shape)
+        return (out, _beside(a, number)) if returned else out
     w = _fitting_weights("average", a, array(weights), axis)
     kind = np.result_type(a.dtype, w.dtype, *([float] if a.dtype.kind in "biu" else []))
     w = astype(w, kind, copy=False)
@@ -575,6 +577,13 @@ def average(
         raise ZeroDivisionError("average: the weights sum to zero.")
     out = reductions.sum(astype(a, kind, copy=False) * w, axis, keepdims=keepdims) / total
     return (out, broadcast_to(total, out.shape)) if returned else out
+
+
+def _beside(like: Any, constant: Any) -> Any:
+    """A constant that goes out with a result: a tensor beside tensors."""
+    if isinstance(like, Box) and not isinstance(constant, Box):
+        return like._filled(constant.shape, constant.dtype.type(0)) + constant
+    return constant
 
 
 def cov(
@@ -621,7 +630,7 @@ def cov(
     weighted = x if w is None else x * w
     other = transpose(weighted)
     out = matmul(x, elementwise.conjugate(other) if kind.kind == "c" else other)
-    return squeeze(out * (1 / np.float64(free)) if not isinstance(free, Box) else out / free)
+    return squeeze(out * astype(elementwise.divide(1.0, array(free)), kind, copy=False))
 
 
 def _variables(x: Any, in_rows: bool) -> Any:
@@ -710,7 +719,7 @@ def _counted(index: Any, weights: Any, length: int, dtype: Any) -> Any:
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """The edges of the bins of `histogram`: between the extremes of a they move with these."""
     a = ravel(a)
-    return _edges("histogram_bin_edges", a, bins, range)
+    return _beside(a, _edges("histogram_bin_edges", a, bins, range))
 
 
 def _edges(name: str, a: Any, bins: Any, limits: Any) -> Any:
@@ -745,9 +754,8 @@ def _edges(name: str, a: Any, bins: Any, limits: Any) -> Any:
         low, high = reductions.min(a), reductions.max(a)
         if _somewhere(elementwise.logical_not(elementwise.isfinite(high - low))):
             raise ValueError(f"{name}: the range of the data is not finite.")
-    kind = np.result_type(
-        *(v if isinstance(v, (int, float)) else v.dtype for v in (low, high)), a.dtype
-    )
+    ends = [v if isinstance(v, (int, float)) else v.dtype for v in (low, high)]
+    kind = np.result_type(*ends, *([] if name == "histogramdd" else [a.dtype]))
     kind = kind if kind.kind == "f" else np.dtype(float)
     low, high = astype(low, kind, copy=False), astype(high, kind, copy=False)
     flat = elementwise.equal(low, high)
@@ -760,7 +768,7 @@ def _edges(name: str, a: Any, bins: Any, limits: Any) -> Any:
 def _places(a: Any, edges: Any) -> Any:
     """The bin of each element, and one past the last bin for those that lie in none."""
     count = edges.shape[0] - 1
-    place = bind(sorting.searchsorted, (edges, a), {"side": "right"}) - 1
+    place = bind(searching.searchsorted, (edges, a), {"side": "right"}) - 1
     place = elementwise.where(elementwise.equal(a, getitem(edges, -1)), count - 1, place)
     return elementwise.where(elementwise.less(place, 0), count, place)
 
@@ -772,20 +780,22 @@ def histogram(
 
     With `density`, over the total and the width of the bin.
     """
-    a = ravel(a)
+    a = ravel(astype(a, np.uint8) if array(a).dtype == bool else a)
     w = None
     if weights is not None:
         w = array(weights)
         if w.size != a.size:
             raise ShapeError(f"histogram: {w.size} weights for {a.size} elements.")
         w = ravel(w)
-    edges = _edges("histogram", a, bins, range)
+    edges = _beside(
+        a if w is None or isinstance(a, Box) else w, _edges("histogram", a, bins, range)
+    )
     count = edges.shape[0] - 1
     hist = _counted(_places(a, edges), w, count + 1, np.intp)
     hist = getitem(hist, slice(count))
     if density:
         widths = getitem(edges, slice(1, None)) - getitem(edges, slice(-1))
-        hist = hist / widths / reductions.sum(hist)
+        hist = hist / astype(widths, float, copy=False) / reductions.sum(hist)
     return hist, edges
 
 
@@ -830,7 +840,7 @@ def histogramdd(
     limits = [None] * rank if range is None else list(range)
     if len(given) != rank or len(limits) != rank:
         raise ValueError(f"histogramdd: bins and range need one entry for each of {rank} columns.")
-    edges = [_edges("histogramdd", c, b, r) for c, b, r in zip(columns, given, limits)]
+    edges = [_beside(c, _edges("histogramdd", c, b, r)) for c, b, r in zip(columns, given, limits)]
     shape = tuple(e.shape[0] for e in edges)  # one more than bins, for the points in none
     place: Any = 0
     for c, e in zip(columns, edges):

@@ -111,3 +111,46 @@ einsum = general(
     batch=_einsum_batch,
     shape=_einsum_shape,
 )
+
+
+# ---- convolution of the last axes; the others broadcast. Either all sums of x[j] * y[k - j], or
+# ---- ("valid", for x no shorter than y) those in which all of y takes part
+
+
+def _convolve(x: Any, y: Any, mode: str) -> Any:
+    if x.ndim == y.ndim == 1:
+        return np.convolve(x, y, mode)  # type: ignore[call-overload]
+    count = y.shape[-1]
+    if mode == "full":
+        ends = [(0, 0)] * (x.ndim - 1) + [(count - 1, count - 1)]
+        x = np.pad(x, ends)
+    windows = np.lib.stride_tricks.sliding_window_view(x, count, axis=-1)
+    return np.einsum("...kj,...j->...k", windows, y[..., ::-1])
+
+
+def _convolve_dx(g: Any, _o: Any, x: Any, y: Any, mode: str) -> Any:
+    back = np.flip(y, -1)
+    return convolve(g, back, mode="valid" if mode == "full" else "full")
+
+
+def _convolve_dy(g: Any, _o: Any, x: Any, y: Any, mode: str) -> Any:
+    if mode == "full":
+        return convolve(g, np.flip(x, -1), mode="valid")
+    return np.flip(convolve(x, np.flip(g, -1), mode="valid"), -1)
+
+
+def _convolve_shape(x: Any, y: Any, mode: str) -> ShapeDtype:
+    n, m = x.shape[-1], y.shape[-1]
+    lead = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+    length = n + m - 1 if mode == "full" else n - m + 1
+    return ShapeDtype((*lead, length), np.result_type(x.dtype, y.dtype))
+
+
+convolve: Primitive = bilinear(
+    "convolve",
+    _convolve,
+    _convolve_dx,
+    _convolve_dy,
+    batch=aligned,
+    shape=_convolve_shape,
+)

@@ -81,6 +81,29 @@ def _sinc(x: Any, order: int) -> Any:
     return np.where(np.abs(x) > 1, out, series * near if order % 2 else series)[()]
 
 
+def _bessel_i(x: Any, order: int) -> Any:
+    """I_n(x) = the sum of (x/2)**(n + 2k) / (k! (n + k)!), whose terms have one sign.
+
+    Beyond 30 its asymptotic series is as exact: Abramowitz and Stegun, 9.6.10 and 9.7.1.
+    """
+    size = np.abs(x)
+    far = size > 30
+    half = np.where(far, 0, size) / 2
+    near = 0 * half
+    for k in reversed(range(70)):
+        near = 1 + near * (half * half) / ((k + 1) * (k + 1 + order))
+    out = near * half**order / math.factorial(order)
+    if np.any(far):
+        large: Any = np.where(far, size, 31)
+        term = total = 1 + 0 * large
+        for k in range(1, 40):
+            term = term * ((2 * k - 1) ** 2 - 4 * order * order) / (8 * k * large)
+            total = total + term
+        half_power = np.exp(large / 2) / (2 * math.pi * large) ** 0.25  # e**x may leave the range
+        out = np.where(far, half_power * total * half_power, out)
+    return np.where(x < 0, (-1) ** order * out, out).astype(x.dtype)[()]
+
+
 def _power_dx(g: Any, _o: Any, x: Any, y: Any) -> Any:
     gy = g * y
     quiet = (gy == 0) & (x == 0) & (np.real(y) < 1)
@@ -282,6 +305,16 @@ sinc_derivative: Primitive = elementwise(
     "sinc_derivative", _sinc, lambda g, _o, x, order: g * sinc_derivative(x, order=order + 1)
 )
 nan_to_num = elementwise("nan_to_num", np.nan_to_num, _where_finite)
+i0 = elementwise("i0", np.i0, lambda g, _o, x: g * bessel_i(x, order=1))
+bessel_i: Primitive = elementwise(  # modified, of the first kind, of integer order >= 1
+    "bessel_i",
+    _bessel_i,
+    lambda g, _o, x, order: (
+        g * ((bessel_i(x, order=order - 1) + bessel_i(x, order=order + 1)) / 2)
+        if order > 1
+        else g * ((np.i0(x) + bessel_i(x, order=2)) / 2)
+    ),
+)
 
 absolute = elementwise("absolute", np.absolute, lambda g, _o, x: g * np.conjugate(np.sign(x)))
 fabs = elementwise("fabs", np.fabs, lambda g, _o, x: g * np.sign(x))
