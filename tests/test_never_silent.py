@@ -200,10 +200,7 @@ NO_RULE = {
     "np.full_like": (lambda t: np.full_like(X, t), r"np\.(copyto|full_like)"),
     "np.add.at": (lambda t: np.add.at(np.zeros(3), [0, 1, 2], t), r"np\.add\.at"),
     "np.add.at(t)": (lambda t: np.add.at(t, [0], 1.0), r"np\.add\.at"),
-    "np.add.reduceat": (lambda t: np.add.reduceat(t, [0]), r"np\.add\.reduceat"),
-    "np.divide.accumulate": (np.divide.accumulate, r"np\.divide\.accumulate"),
     "np.frompyfunc": (lambda t: np.frompyfunc(lambda a: a, 1, 1)(t), r"np\."),
-    "np.sin(where=)": (lambda t: np.sin(t, where=X > 1), r"np\.sin.*where="),
     "np.argmax(out=)": (lambda t: np.cumsum(t, out=np.zeros(3)), r"np\.cumsum.*out="),
 }
 

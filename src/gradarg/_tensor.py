@@ -38,6 +38,7 @@ from ._namespace import (
     selection,
     sets,
     statistics,
+    ufuncs,
 )
 from ._ops import elementwise as ops
 from ._ops import structure
@@ -386,13 +387,14 @@ class Tensor(Box):
                 f"np.{ufunc.__name__}(..., out=) or an in-place operator would write a tensor into "
                 "an array, where its derivative would be lost. Use the result: x = x + t."
             )
-        if method == "reduce" and ufunc in REDUCTIONS:
-            return _call(ufunc, REDUCTIONS[ufunc], inputs, {"axis": 0, **kwargs})
-        if method != "__call__" or ufunc not in UFUNCS:
+        function = UFUNCS.get(ufunc)
+        if function is None or (method != "__call__" and method not in ufuncs.METHODS):
             raise _no_rule(ufunc, "" if method == "__call__" else f".{method}")
-        dtype = kwargs.pop("dtype", None)
-        result = _call(ufunc, UFUNCS[ufunc], inputs, kwargs)
-        return result if dtype is None else elementwise.astype(result, dtype)
+        if method != "__call__":
+            return _call(ufunc, ufuncs.METHODS[method], (ufunc, function, *inputs), kwargs)
+        if not kwargs:
+            return function(*inputs)
+        return _call(ufunc, ufuncs.call, (ufunc, function, inputs), kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func not in FUNCTIONS:
@@ -660,14 +662,6 @@ FUNCTIONS |= {getattr(np.fft, n): getattr(fft, n) for n in fft.__all__}
 for _function in (np.can_cast, np.common_type, np.iscomplexobj, np.isrealobj, np.result_type):
     FUNCTIONS[_function] = vars(inspection)[_function.__name__]
 UFUNCS = {f: g for f, g in FUNCTIONS.items() if isinstance(f, np.ufunc)}
-REDUCTIONS: dict[Any, Callable[..., Any]] = {
-    np.add: reductions.sum,
-    np.multiply: reductions.prod,
-    np.maximum: reductions.max,
-    np.minimum: reductions.min,
-    np.logical_and: reductions.all,
-    np.logical_or: reductions.any,
-}
 
 
 def _call(func: Any, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
