@@ -10,10 +10,11 @@ from tests.ops.sample import POSITIVE, complex_values, values
 
 C, M, V = values((2, 3, 4)), values((3, 4), POSITIVE), values((3,), POSITIVE)
 MASK = np.array([[True, False, True, True], [False, False, True, False], [True, True, True, True]])
-ASSOCIATIVE = "add multiply maximum minimum fmax fmin logaddexp logaddexp2 hypot".split()
-ORDERED = "subtract divide power float_power arctan2 fmod copysign".split()
-INTEGRAL = "bitwise_and bitwise_or bitwise_xor gcd lcm logical_and logical_or logical_xor".split()
-INTEGRAL += ["add", "multiply", "maximum", "fmin", "subtract", "left_shift"]
+EXTREMES, LOGS = ["maximum", "minimum", "fmax", "fmin"], ["logaddexp", "logaddexp2"]
+ASSOCIATIVE = ["add", "multiply", "hypot", *EXTREMES, *LOGS]
+ORDERED = ["subtract", "divide", "power", "float_power", "arctan2", "fmod", "copysign"]
+LOGICAL = [f"{kind}_{name}" for kind in ("bitwise", "logical") for name in ("and", "or", "xor")]
+INTEGRAL = [*LOGICAL, "gcd", "lcm", "add", "multiply", "maximum", "fmin", "subtract", "left_shift"]
 SMALL = np.array([[12, 5, 3, 2], [9, 7, 1, 2], [8, 6, 2, 1]], np.int8)
 TOLERANCE = {"rtol": 1e-13, "atol": 1e-14}
 

@@ -10,7 +10,9 @@ An element that equals the running extreme shares its derivative with it, as in 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,12 +61,20 @@ def call(
     casting: Any = "same_kind",
     order: str = "K",
     subok: bool = True,
+    **own: Any,
 ) -> Any:
-    """ufunc(*inputs) with NumPy's keywords.
+    """ufunc(*inputs) with NumPy's keywords, and those that are the function's own (`axis`).
 
     `dtype` and `signature` name the types in which it computes. Where `where` is false the result
     is that of `unset`; without it, NumPy leaves whatever is in the memory, which is refused.
     """
+    for name in own:
+        if name not in inspect.signature(function).parameters:
+            raise DerivativeError(
+                f"np.{ufunc.__name__} with {name}= has no derivative rule in gradarg. Move the "
+                "axes with np.moveaxis instead."
+            )
+    function = partial(function, **own) if own else function
     inputs = [number_or_array(x) for x in inputs]
     if dtype is not None or signature is not None or casting != "same_kind":
         inputs = _cast(ufunc, inputs, dtype, signature, casting)
