@@ -48,6 +48,7 @@ ORDER = {
         "linalg",
         "window",
         "fft",
+        "polynomial",
         "special",
         "__init__",
     ],

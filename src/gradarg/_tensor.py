@@ -33,6 +33,7 @@ from ._namespace import (
     manipulation,
     mapping,
     padding,
+    polynomial,
     reductions,
     searching,
     selection,
@@ -56,6 +57,7 @@ _MODULES = (
     sets,
     calculus,
     statistics,
+    polynomial,
 )
 _CONST = ops.CONSTANT
 _ACCUMULATE = threading.Lock()

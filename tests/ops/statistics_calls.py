@@ -255,6 +255,42 @@ def _calculus() -> Iterator[Call]:
         yield smooth("kaiser", points_, beta)
 
 
+def _polynomials() -> Iterator[Call]:
+    p, q = values((4,)), values((3,))
+    for x in (M, S, np.arange(3)):
+        yield smooth("polyval", p, x)
+    yield smooth("polyval", values((1,)), V)
+    yield flat("polyval", [2, 0, 1], 3)
+    yield flat("polyval", Z[0], 0.3)
+    for name in ("polyadd", "polysub", "polymul", "polydiv"):
+        yield smooth(name, p, q)
+        yield smooth(name, q, p)
+        if name != "polydiv":  # NumPy keeps what rounding leaves of a remainder
+            yield smooth(name, p, S)
+        yield flat(name, np.array([3, 1, 2]), [2, 5])
+    for m in (0, 1, 2):
+        yield smooth("polyder", p, m)
+        yield smooth("polyint", p, m)
+    yield smooth("polyint", p, 2, k=values((2,)))
+    yield smooth("polyint", p, 2, k=values((1,)))
+    yield smooth("polyint", p, k=values(()))
+    yield flat("polyint", np.array([3, 1]))
+    yield flat("polyder", np.array([3, 1, 4]))
+    for options in ({}, {"N": 3}, {"N": 6, "increasing": True}, {"N": 0}):
+        yield smooth("vander", V, **options)
+    yield flat("vander", np.array([1, 2, 5]))
+    yield flat("vander", Z[0])
+    yield smooth("roots", np.array([1.3, -0.4, 2.1, 0.3]))
+    yield flat("roots", np.array([1.3, -0.4, -2.1, 0.3]))  # real, where values are known
+    yield flat("roots", np.array([0.0, 1.0, -3.0, 2.0, 0.0]))
+    yield flat("roots", np.array([2, 1, -1]))
+    yield flat("roots", Z[0])
+    yield smooth("poly", V)
+    yield flat("poly", Z[0])
+    yield flat("poly", np.array([1 + 2j, 3, 1 - 2j]))
+    yield flat("poly", np.array([3, 1]))
+
+
 def calls() -> Iterator[Call]:
-    for part in (_masked, _with_holes, _quantiles, _moments, _counts, _calculus):
+    for part in (_masked, _with_holes, _quantiles, _moments, _counts, _calculus, _polynomials):
         yield from part()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.special
 
-from gradarg._ops import contract, elementwise
+from gradarg._ops import contract, elementwise, polynomial
 from tests.ops.sample import Sample, complex_values, values
 
 
@@ -30,3 +30,6 @@ def samples() -> Iterator[Sample]:
             ("complex", complex_values((4,)), values((2,))),
         ):
             yield Sample(contract.convolve, convolve, (x, y), {"mode": mode}, f"{mode} {note}")
+    for note, p in {"real": np.array([1.0, -3.0, 2.0]), "complex": complex_values((4,))}.items():
+        reference = lambda p: np.roots(p).astype(complex)
+        yield Sample(polynomial.roots, reference, (p,), note=note)

@@ -16,6 +16,7 @@ from gradarg._namespace import (
     manipulation,
     mapping,
     padding,
+    polynomial,
     reductions,
     searching,
     selection,
@@ -41,6 +42,7 @@ MODULES = (
     sets,
     calculus,
     statistics,
+    polynomial,
 )
 OF_SHAPES = {"shape", "ndim", "size"}
 NUMBERS_ALONE = {"kaiser"}  # NumPy's lets no array of another kind through

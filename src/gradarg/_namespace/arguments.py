@@ -30,6 +30,14 @@ def holds_box(items: Sequence[Any]) -> bool:
     return any(isinstance(i, Box) or (isinstance(i, (list, tuple)) and holds_box(i)) for i in items)
 
 
+def real_array(x: Any, name: str) -> Any:
+    """Like `array`, for functions that take no complex numbers."""
+    x = array(x)
+    if x.dtype.kind == "c":
+        raise TypeError(f"{name} takes real numbers, not {x.dtype}.")
+    return x
+
+
 def number_or_array(x: Any) -> Any:
     """Like `array`, but Python numbers stay: they promote weakly."""
     return x if isinstance(x, (Box, bool, int, float, complex)) else array(x)

@@ -12,7 +12,7 @@ from .._core.trace import bind, peek
 from .._ops import contract, searching
 from .._ops import elementwise as ops
 from . import elementwise, reductions
-from .arguments import Axis, array, axes_of, axis_of, number_or_array
+from .arguments import Axis, array, axes_of, axis_of, number_or_array, real_array
 from .elementwise import astype
 from .indexing import getitem
 from .manipulation import (
@@ -217,7 +217,7 @@ def interp(
     >>> ga.grad(lambda x: np.interp(x, [0.0, 1.0, 3.0], [0.0, 2.0, 3.0]))(1.0)
     np.float64(0.5)
     """
-    x, xp = (astype(v, np.float64, copy=False) for v in (x, xp))
+    x, xp = (astype(real_array(v, "interp"), np.float64, copy=False) for v in (x, xp))
     fp = array(fp)
     fp = astype(fp, np.complex128 if fp.dtype.kind == "c" else np.float64, copy=False)
     if xp.ndim != 1 or fp.shape != xp.shape or not xp.size:
@@ -261,7 +261,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * mat
 
     The derivative in p is 1.
     """
-    p, period = array(p), number_or_array(period)
+    p, period = real_array(p, "unwrap"), number_or_array(period)
     axis = axis_of(axis, p.ndim, "unwrap")
     if p.shape[axis] == 0:
         return p
@@ -369,9 +369,7 @@ def cross(
 
 def i0(x: Any) -> Any:
     """The modified Bessel function of the first kind, of order 0."""
-    x = array(x)
-    if x.dtype.kind == "c":
-        raise TypeError("i0 takes real numbers.")
+    x = real_array(x, "i0")
     return bind(ops.i0, (x if x.dtype.kind == "f" else astype(x, float),))
 
 

@@ -18,7 +18,7 @@ from .._core.trace import Box, bind, peek
 from .._ops import elementwise as ops
 from .._ops import searching, structure
 from . import elementwise, reductions
-from .arguments import Axis, array, axes_of, axis_of, number_or_array, refuse_out
+from .arguments import Axis, array, axes_of, axis_of, number_or_array, real_array, refuse_out
 from .contraction import matmul
 from .elementwise import astype
 from .indexing import getitem, take_along_axis
@@ -242,13 +242,6 @@ def _rows(a: Any, axes: tuple[int, ...]) -> Any:
     return reshape(transpose(a, rest + axes), (*(a.shape[i] for i in rest), size))
 
 
-def _real(name: str, a: Any) -> Any:
-    a = array(a)
-    if a.dtype.kind == "c":
-        raise TypeError(f"{name} needs real numbers, which have an order, not {a.dtype}.")
-    return a
-
-
 def _keep(out: Any, a: Any, axes: tuple[int, ...], keepdims: Any, lead: tuple[int, ...]) -> Any:
     if not keepdims or keepdims is np._NoValue:
         return out
@@ -269,7 +262,7 @@ def median(
     array([0.5, 0. , 0. , 0.5])
     """
     refuse_out("median", out)
-    a = _real("median", a)
+    a = real_array(a, "median")
     axes = axes_of(axis, a.ndim, "median")
     rows = reductions.sort(_rows(a, axes))
     n = rows.shape[-1]
@@ -294,7 +287,7 @@ def nanmedian(
 ) -> Any:
     """The median of the elements that are numbers; NaN where there are none."""
     refuse_out("nanmedian", out)
-    a = _real("nanmedian", a)
+    a = real_array(a, "nanmedian")
     if a.dtype.kind != "f":
         return median(a, axis, None, overwrite_input, keepdims)
     axes = axes_of(axis, a.ndim, "nanmedian")
@@ -397,7 +390,7 @@ _INTERPOLATED = {
 def _quantile(
     name: str, a: Any, q: Any, axis: Axis, method: str, keepdims: bool, weights: Any
 ) -> Any:
-    a = _real(name, a)
+    a = real_array(a, name)
     axes = axes_of(axis, a.ndim, name)
     weak = isinstance(q, (int, float))  # a number of Python's keeps the dtype of a
     q = np.asarray(q)[()] if weak else array(q)
@@ -644,7 +637,7 @@ def _observation_weights(x: Any, fweights: Any, aweights: Any) -> Any:
     for name, given in (("fweights", fweights), ("aweights", aweights)):
         if given is None:
             continue
-        given = astype(given, np.float64, copy=False)
+        given = astype(real_array(given, "cov"), np.float64, copy=False)
         if given.ndim != 1 or given.shape[0] != x.shape[1]:
             raise ShapeError(
                 f"cov: {name} of shape {tuple(given.shape)} for {x.shape[1]} observations."
@@ -703,7 +696,7 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     length = max(int(values.max()) + 1 if values.size else 0, minlength)
     if weights is None:
         return _counted(astype(x, np.intp, copy=False), None, length, np.intp)
-    w = astype(weights, np.float64, copy=False)
+    w = astype(real_array(weights, "bincount"), np.float64, copy=False)
     if w.shape != x.shape:
         raise ShapeError(f"bincount: {tuple(w.shape)} weights for {tuple(x.shape)} integers.")
     return _counted(astype(x, np.intp, copy=False), w, length, np.float64)
@@ -723,6 +716,7 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
 
 
 def _edges(name: str, a: Any, bins: Any, limits: Any) -> Any:
+    a = real_array(a, name)
     if isinstance(bins, str):
         values = peek(a)
         if values is None:
@@ -845,7 +839,9 @@ def histogramdd(
     place: Any = 0
     for c, e in zip(columns, edges):
         place = place * e.shape[0] + _places(c, e)
-    w = None if weights is None else astype(weights, np.float64, copy=False)
+    w = None
+    if weights is not None:
+        w = astype(real_array(weights, "histogramdd"), np.float64, copy=False)
     size = int(np.prod(shape))
     hist = reshape(_counted(place, w, size, np.float64), shape)
     hist = getitem(hist, tuple(slice(n - 1) for n in shape))
