@@ -20,7 +20,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # where `tests` is
 
 import gradarg as ga  # noqa: E402
-from tests.ops.calls import CALLS, Call  # noqa: E402
+from tests.ops.call import Call  # noqa: E402
+from tests.ops.calls import CALLS  # noqa: E402
 
 PAGE = HERE / "coverage.md"
 COLUMNS = ("VJP", "JVP", "2nd order", "vmap", "stage", "float32", "complex")
@@ -90,7 +91,7 @@ class Function:
     points: list[Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.places, self.structure = ga.tree.flatten(self.call.args)
+        self.places, self.structure = ga.tree.flatten((self.call.args, self.call.options))
         self.points = [np.asarray(x)[()] for x in self.places if is_array(x, self.kinds)]
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
@@ -100,14 +101,14 @@ class Function:
         if self.call.name in HERMITIAN:
             arrays = tuple((a + ga.conj(ga.matrix_transpose(a))) / 2 for a in arrays)
         given = iter(arrays)
-        args = self.structure.unflatten(
+        args, options = self.structure.unflatten(
             next(given) if is_array(x, self.kinds) else x for x in self.places
         )
         if self.numpy:
             function = self.call.reference or self.call.numpy
         else:
             function = self.call.function
-        return function(*args, **self.call.options)
+        return function(*args, **options)
 
 
 class Whole(Function):

@@ -1,0 +1,88 @@
+"""Writes conventions.md, beside this file, from the table that tests/ops/test_conventions.py holds.
+
+python docs/conventions.py
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))  # where `tests` is
+
+from tests.ops.conventions import CONVENTIONS, Convention  # noqa: E402
+
+PAGE = HERE / "conventions.md"
+INTRODUCTION = """# Derivatives at singular points
+
+At some points a function has no derivative, or several, or an infinite one. What gradarg gives
+there is one of these:
+
+- At a kink, and where arguments are tied, the mean of what the sides would give.
+- At the edge of a domain, the slope of the side that is inside, infinite where it is.
+- A derivative of 0 that comes in goes on as 0, though the slope it meets be infinite: a branch that
+  `where` has not taken sends nothing back. Nothing turns 0 · ∞ into NaN where the true value exists.
+- At a step, 0.
+
+Each row is a test (`tests/ops/test_conventions.py`), in both modes, staged and mapped, and of the
+second order where a second derivative is given. For an array, the derivative is that of the sum of
+the results. Of two arguments both are given, `x, y`.
+
+"""
+HEAD = """| function | at | value | derivative | second derivative | because |
+|---|---|---|---|---|---|
+"""
+
+
+def number(x: Any) -> str:
+    if isinstance(x, complex):
+        return "0" if x == 0 else str(x).strip("()")
+    if np.isnan(x):
+        return "NaN"
+    if np.isinf(x):
+        return "∞" if x > 0 else "−∞"
+    known = {np.pi: "π", np.pi / 2: "π/2", np.pi**2 / 3: "π²/3", 1 / 3: "1/3", 2 / 3: "2/3"}
+    for value, name in known.items():
+        if np.isclose(abs(x), value, rtol=1e-12):
+            return name if x > 0 else "−" + name
+    return f"{x:g}".replace("-", "−").replace("e+0", "e")
+
+
+def shown(x: Any) -> str:
+    """Numbers, arrays, and tuples of them."""
+    if x is None:
+        return ""
+    if isinstance(x, tuple):
+        if all(np.all(np.equal(y, 0)) for y in x):
+            return "0"
+        return ", ".join(map(shown, x))
+    x = np.asarray(x)
+    if x.ndim == 0:
+        return number(x.item())
+    if x.size > 1 and not np.any(x):
+        return "0"
+    if x.ndim > 2:
+        return "of cofactors"
+    return "(" + ", ".join(map(shown, x)) + ")"
+
+
+def point(row: Convention) -> str:
+    return ", ".join(
+        "(" + ", ".join(map(number, x)) + ")" if np.ndim(x) == 1 else shown(x) for x in row.at
+    )
+
+
+def line(row: Convention) -> str:
+    value = "0" if np.ndim(row.value) and not np.any(row.value) else shown(row.value)
+    cells = [point(row), value, shown(row.first), shown(row.second), row.why]
+    return f"| `{row.name}` | {' | '.join(cells)} |"
+
+
+def page() -> str:
+    return INTRODUCTION + HEAD + "\n".join(map(line, CONVENTIONS)) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
