@@ -22,8 +22,8 @@ there is one of these:
 
 - At a kink, and where arguments are tied, the mean of what the sides would give.
 - At the edge of a domain, the slope of the side that is inside, infinite where it is.
-- A derivative of 0 that comes in goes on as 0, though the slope it meets be infinite: a branch that
-  `where` has not taken sends nothing back. Nothing turns 0 · ∞ into NaN where the true value exists.
+- A derivative of 0 that comes in goes on as 0, though the slope it meets be infinite or NaN: a
+  branch that `where` has not taken sends nothing back. 0 · ∞ never makes a NaN of a true value.
 - At a step, 0.
 
 Each row is a test (`tests/ops/test_conventions.py`), in both modes, staged and mapped, and of the

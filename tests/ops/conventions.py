@@ -114,6 +114,9 @@ def _choices() -> Iterator[Convention]:
         ("sqrt(x)", np.sqrt, 0.0),
         ("log(x)", np.log, 0.0),
         ("1 / x", lambda x: 1 / x, 0.0),
+        ("sin(x) / x", lambda x: np.sin(x) / x, 0.0),
+        ("x * log(x)", lambda x: x * np.log(x), 0.0),
+        ("exp(1e3 - x)", lambda x: np.exp(1e3 - x), 1.0),
         ("x**0.5", lambda x: x**0.5, -1.0),
         ("arccos(x)", np.arccos, 1.0),
     ):
@@ -136,9 +139,7 @@ def _ties() -> Iterator[Convention]:
     yield Convention("maximum(x, y)", (nan, 1.0), np.maximum, nan, (0, 0), none, "no number is it")
     x, third = at(1.0, 3, 3), at(3.0, 1, 1, 1)
     yield Convention("max(x)", (x,), np.max, 3, at(0, 0.5, 0.5), np.zeros((3, 3)), TIES)
-    yield Convention(
-        "min(x)", (third,), np.min, 1, at(0, 1, 1, 1) / 3, np.zeros((4, 4)), TIES
-    )
+    yield Convention("min(x)", (third,), np.min, 1, at(0, 1, 1, 1) / 3, np.zeros((4, 4)), TIES)
     yield Convention("max(x)", (at(1, nan),), np.max, nan, at(nan, nan), why="no number is it")
     yield Convention("ptp(x)", (x,), np.ptp, 2, at(-1, 0.5, 0.5), np.zeros((3, 3)), TIES)
     yield Convention(
@@ -178,9 +179,7 @@ def _sums_of_exponentials() -> Iterator[Convention]:
     yield Convention("logaddexp(x, y)", (-inf, 1.0), np.logaddexp, 1, (0, 1), None, LIMIT)
     yield Convention("logsumexp(x)", (at(-inf, -inf),), ga.logsumexp, -inf, at(0, 0), zeros, none)
     yield Convention("logsumexp(x)", (at(-inf, 1.0),), ga.logsumexp, 1, at(0, 1), zeros, LIMIT)
-    yield Convention(
-        "logsumexp(x)", (at(1e4, 0.0),), ga.logsumexp, 1e4, at(1, 0), zeros, SATURATED
-    )
+    yield Convention("logsumexp(x)", (at(1e4, 0.0),), ga.logsumexp, 1e4, at(1, 0), zeros, SATURATED)
     yield Convention(
         "softmax(x) · (1, 2)", (at(1e4, 0.0),), lambda x: ga.softmax(x) @ at(1, 2), 1,
         at(0, 0), zeros, SATURATED,

@@ -83,7 +83,7 @@ CASES = {
     "conj": (lambda xp, z: xp.conj(z) * z * z, A),
     "real and imag": (lambda xp, z: xp.real(z) * xp.imag(z) + 1j * z.real, A),
     "sign": (lambda xp, z: (xp.sgn if xp is TORCH else xp.sign)(z), V),
-    "sign at 0": (lambda xp, z: (xp.sgn if xp is TORCH else xp.sign)(z[:3:2]), Z),
+    "sign at 0": (lambda xp, z: (xp.sgn if xp is TORCH else xp.sign)(z), Z),
     "both parts as real": (lambda xp, z: xp.sin(z.real) * xp.exp(z.imag), V),
     "product": (lambda xp, z, w: z * w * w, V, W),
     "quotient": (lambda xp, z, w: z / w, V, W),
@@ -255,8 +255,8 @@ def test_public_functions(call):
         try:
             with np.errstate(all="ignore"):
                 expected = values_of(f(*arrays, function=call.reference or call.numpy))
-        except (TypeError, ValueError):
-            continue  # NumPy's function takes no complex numbers
+        except (TypeError, ValueError, np.exceptions.ComplexWarning):
+            continue  # NumPy's function takes no complex numbers, or drops the imaginary part
         if any(places) and any(x.dtype.kind in "fc" for x in expected):
             found = values_of(f(*arrays))
             assert [x.dtype for x in found] == [x.dtype for x in expected]

@@ -1,4 +1,4 @@
-"""Every row of the table of conventions, in both modes and both orders; and the page that shows it."""
+"""Every row of the table of conventions, in both modes and orders; and the page that shows it."""
 
 import importlib.util
 from pathlib import Path

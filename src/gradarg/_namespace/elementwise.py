@@ -301,7 +301,8 @@ def sign(x: Any, /) -> Any:
     if x.dtype.kind != "c":
         return bind(ops.CONSTANT["sign"], (x,))
     size = absolute(x)
-    return bind(ops.divide, (x, where(equal(size, 0), 1, size)))
+    zero = equal(size, 0)
+    return where(zero, 0, bind(ops.divide, (x, where(zero, 1, size))))
 
 
 def where(condition: Any, x: Any, y: Any, /) -> Any:

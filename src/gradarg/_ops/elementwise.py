@@ -7,8 +7,8 @@ have none, state the derivative of the real and imaginary parts together.
 Conventions at points without a derivative: abs and sign-like functions 0 at 0; maximum and minimum
 share the derivative between equal arguments; relu 0 at 0; x**0 and 0**0 have derivative 0. Roots,
 logarithms, powers and inverse functions have an infinite slope at the edge of their domain and none
-beyond; there a derivative of 0 that comes in, from a branch that `where` has not taken, goes on
-as 0.
+beyond. A derivative of 0 that comes in, from a branch that `where` has not taken, goes on as 0,
+whatever the slope: that is why rules say product(g, slope) for g * slope.
 """
 
 from __future__ import annotations
@@ -50,22 +50,40 @@ def _softplus(x: Any) -> Any:
     return np.logaddexp(x, 0)
 
 
+def _no_zero(x: Any) -> bool:
+    """Whether it is soon seen that no element is 0."""
+    if isinstance(x, np.ndarray):
+        return x.size < 1024 and np.count_nonzero(x) == x.size
+    return bool(x != 0)
+
+
+def _no_nan(x: Any) -> bool:
+    """Whether no element is NaN; of arrays in memory's order by x . x, without a mask."""
+    if isinstance(x, np.ndarray) and x.dtype.char in "fd" and x.flags.c_contiguous:
+        flat = x.reshape(-1)
+        with np.errstate(over="ignore"):
+            x = np.dot(flat, flat)
+    return not np.count_nonzero(x != x)
+
+
 def _product(x: Any, y: Any) -> Any:
+    if _no_zero(x) and _no_zero(y):
+        return x * y
     with np.errstate(invalid="ignore"):
         out = x * y
-    unknown = np.isnan(out)
-    if not np.count_nonzero(unknown):
+    if _no_nan(out):
         return out
-    return np.where(unknown & ((x == 0) | (y == 0)), 0, out)[()]
+    return np.where(np.isnan(out) & ((x == 0) | (y == 0)), 0, out)[()]
 
 
 def _quotient(x: Any, y: Any) -> Any:
-    if y.__class__ is np.float64 and (y > 0 or y < 0):
+    if _no_zero(x) and _no_zero(y):
         return x / y
     with np.errstate(divide="ignore", invalid="ignore"):
         out = x / y
-    unknown = np.isnan(out)
-    return np.where(unknown & (x == 0), 0, out)[()] if np.count_nonzero(unknown) else out
+    if _no_nan(out):
+        return out
+    return np.where(np.isnan(out) & (x == 0), 0, out)[()]
 
 
 def _sinc(x: Any, order: int) -> Any:
@@ -105,7 +123,7 @@ def _bessel_i(x: Any, order: int) -> Any:
 
 
 def _power_dx(g: Any, _o: Any, x: Any, y: Any) -> Any:
-    gy = g * y
+    gy = product(g, y)
     quiet = (gy == 0) & (x == 0) & (np.real(y) < 1)
     return product(gy, np.where(quiet, 1, x) ** (y - 1))
 
@@ -114,22 +132,20 @@ def _power_dy(g: Any, o: Any, x: Any, _y: Any) -> Any:
     base = where_nonzero(x, x, 1)
     if o.dtype.kind == "c":  # of a negative number there is a complex logarithm
         base = base + 0j
-    return product(g, o * np.log(base))
+    return product(g, product(np.log(base), o))
 
 
 def _pow_number_dx(g: Any, _o: Any, x: Any, n: Any) -> Any:
     if n == 0:
         return g * 0
-    return g * (n * x ** (n - 1)) if n >= 1 else quotient(g * n, x ** (1 - n))
+    return product(g, n * x ** (n - 1)) if n >= 1 else quotient(g * n, x ** (1 - n))
 
 
 def _number_pow_dy(g: Any, o: Any, n: Any, _y: Any) -> Any:
-    return g * (o * _log_number(n, o.dtype.kind == "c"))
+    return g * 0 if n == 0 else product(g, o * _log_number(n, o.dtype.kind == "c"))
 
 
 def _log_number(n: Any, complex_: bool) -> Any:
-    if n == 0:
-        return 0.0
     if complex_ and (isinstance(n, complex) or n < 0):
         return cmath.log(n)
     return math.log(n) if n > 0 else math.nan
@@ -140,11 +156,15 @@ def _root_above(x: Any) -> Any:
     return np.sqrt(1 + x * x) if x.dtype.kind == "c" else np.hypot(x, 1)
 
 
+def _cosine(x: Any, size: Any) -> Any:
+    """x / size, where size is the distance from an origin; 0 there, with all its derivatives."""
+    return where_nonzero(size, x / where_nonzero(size, size, 1), 0)
+
+
 def _angle_dx(x: Any, y: Any) -> Any:
-    """y / (x**2 + y**2), without squares that leave the range of floats."""
+    """y / (x**2 + y**2), without squares that leave the range of floats; 0 at the origin."""
     size = np.hypot(x, y)
-    size = where_nonzero(size, size, 1)
-    return y / size / size
+    return _cosine(y, size) / where_nonzero(size, size, 1)
 
 
 def _where_finite(g: Any, _o: Any, x: Any, **_fill: Any) -> Any:
@@ -181,19 +201,28 @@ number_power = elementwise("power", operator.pow, None, _number_pow_dy)
 add = elementwise("add", operator.add, lambda g, _o, _x, _y: g, lambda g, _o, _x, _y: g)
 subtract = elementwise("subtract", operator.sub, lambda g, _o, _x, _y: g, lambda g, _o, _x, _y: -g)
 multiply = elementwise(
-    "multiply", operator.mul, lambda g, _o, _x, y: g * y, lambda g, _o, x, _y: g * x
+    "multiply",
+    operator.mul,
+    lambda g, _o, _x, y: product(g, y),
+    lambda g, _o, x, _y: product(g, x),
 )
 divide = elementwise(
-    "divide", operator.truediv, lambda g, _o, _x, y: g / y, lambda g, o, _x, y: -g * o / y
+    "divide",
+    operator.truediv,
+    lambda g, _o, _x, y: quotient(g, y),
+    lambda g, o, _x, y: -product(g, quotient(o, y)),
 )
 remainder = elementwise(
     "remainder",
     np.remainder,
     lambda g, _o, _x, _y: g,
-    lambda g, _o, x, y: -g * np.floor_divide(x, y),
+    lambda g, _o, x, y: -product(g, np.floor_divide(x, y)),
 )
 fmod = elementwise(
-    "fmod", np.fmod, lambda g, _o, _x, _y: g, lambda g, o, x, y: -g * np.rint((x - o) / y)
+    "fmod",
+    np.fmod,
+    lambda g, _o, _x, _y: g,
+    lambda g, o, x, y: -product(g, np.rint((x - o) / y)),
 )
 power = elementwise("power", np.power, _power_dx, _power_dy)
 float_power = elementwise("float_power", np.float_power, _power_dx, _power_dy)
@@ -224,31 +253,31 @@ fmin = elementwise(
 hypot = elementwise(
     "hypot",
     np.hypot,
-    lambda g, o, x, _y: g * (x / where_nonzero(o, o, 1)),
-    lambda g, o, _x, y: g * (y / where_nonzero(o, o, 1)),
+    lambda g, o, x, _y: product(g, _cosine(x, o)),
+    lambda g, o, _x, y: product(g, _cosine(y, o)),
 )
 arctan2 = elementwise(
     "arctan2",
     np.arctan2,
-    lambda g, _o, x, y: g * _angle_dx(x, y),
-    lambda g, _o, x, y: -g * _angle_dx(y, x),
+    lambda g, _o, x, y: product(g, _angle_dx(x, y)),
+    lambda g, _o, x, y: -product(g, _angle_dx(y, x)),
 )
 logaddexp = elementwise(
     "logaddexp",
     np.logaddexp,
-    lambda g, o, x, _y: g * np.exp(x - _finite(o)),
-    lambda g, o, _x, y: g * np.exp(y - _finite(o)),
+    lambda g, o, x, _y: product(g, np.exp(x - _finite(o))),
+    lambda g, o, _x, y: product(g, np.exp(y - _finite(o))),
 )
 logaddexp2 = elementwise(
     "logaddexp2",
     np.logaddexp2,
-    lambda g, o, x, _y: g * np.exp2(x - _finite(o)),
-    lambda g, o, _x, y: g * np.exp2(y - _finite(o)),
+    lambda g, o, x, _y: product(g, np.exp2(x - _finite(o))),
+    lambda g, o, _x, y: product(g, np.exp2(y - _finite(o))),
 )
 copysign = elementwise(
     "copysign",
     np.copysign,
-    lambda g, o, x, _y: g * (np.sign(o) * np.sign(x)),
+    lambda g, o, x, _y: product(g, np.sign(o) * np.sign(x)),
     lambda g, _o, _x, _y: g * 0,
 )
 ldexp = elementwise("ldexp", np.ldexp, lambda g, _o, _x, n: np.ldexp(g, n), None)
@@ -271,27 +300,27 @@ where = elementwise(
 
 positive = elementwise("positive", operator.pos, lambda g, _o, _x: g)
 negative = elementwise("negative", operator.neg, lambda g, _o, _x: -g)
-square = elementwise("square", np.square, lambda g, _o, x: g * (2 * x))
-reciprocal = elementwise("reciprocal", np.reciprocal, lambda g, o, _x: -g * (o * o))
+square = elementwise("square", np.square, lambda g, _o, x: product(g, 2 * x))
+reciprocal = elementwise("reciprocal", np.reciprocal, lambda g, o, _x: -product(g, o * o))
 sqrt = elementwise("sqrt", np.sqrt, lambda g, o, _x: quotient(g, 2 * o))
 cbrt = elementwise("cbrt", np.cbrt, lambda g, o, _x: quotient(g, 3 * (o * o)))
-exp = elementwise("exp", np.exp, lambda g, o, _x: g * o)
-exp2 = elementwise("exp2", np.exp2, lambda g, o, _x: g * (LN2 * o))
-expm1 = elementwise("expm1", np.expm1, lambda g, o, _x: g * (o + 1))
+exp = elementwise("exp", np.exp, lambda g, o, _x: product(g, o))
+exp2 = elementwise("exp2", np.exp2, lambda g, o, _x: product(g, LN2 * o))
+expm1 = elementwise("expm1", np.expm1, lambda g, o, _x: product(g, o + 1))
 log = elementwise("log", np.log, lambda g, _o, x: quotient(g, x))
 log2 = elementwise("log2", np.log2, lambda g, _o, x: quotient(g, LN2 * x))
 log10 = elementwise("log10", np.log10, lambda g, _o, x: quotient(g, LN10 * x))
 log1p = elementwise("log1p", np.log1p, lambda g, _o, x: quotient(g, 1 + x))
-sin = elementwise("sin", np.sin, lambda g, _o, x: g * np.cos(x))
-cos = elementwise("cos", np.cos, lambda g, _o, x: -g * np.sin(x))
-tan = elementwise("tan", np.tan, lambda g, o, _x: g * (1 + o * o))
+sin = elementwise("sin", np.sin, lambda g, _o, x: product(g, np.cos(x)))
+cos = elementwise("cos", np.cos, lambda g, _o, x: -product(g, np.sin(x)))
+tan = elementwise("tan", np.tan, lambda g, o, _x: product(g, 1 + o * o))
 arcsin = elementwise("arcsin", np.arcsin, lambda g, _o, x: quotient(g, np.sqrt((1 - x) * (1 + x))))
 arccos = elementwise("arccos", np.arccos, lambda g, _o, x: quotient(-g, np.sqrt((1 - x) * (1 + x))))
-arctan = elementwise("arctan", np.arctan, lambda g, _o, x: g / (1 + x * x))
-sinh = elementwise("sinh", np.sinh, lambda g, _o, x: g * np.cosh(x))
-cosh = elementwise("cosh", np.cosh, lambda g, _o, x: g * np.sinh(x))
-tanh = elementwise("tanh", np.tanh, lambda g, o, _x: g * (1 - o * o))
-arcsinh = elementwise("arcsinh", np.arcsinh, lambda g, _o, x: g / _root_above(x))
+arctan = elementwise("arctan", np.arctan, lambda g, _o, x: quotient(g, 1 + x * x))
+sinh = elementwise("sinh", np.sinh, lambda g, _o, x: product(g, np.cosh(x)))
+cosh = elementwise("cosh", np.cosh, lambda g, _o, x: product(g, np.sinh(x)))
+tanh = elementwise("tanh", np.tanh, lambda g, o, _x: product(g, 1 - o * o))
+arcsinh = elementwise("arcsinh", np.arcsinh, lambda g, _o, x: quotient(g, _root_above(x)))
 arccosh = elementwise(
     "arccosh",
     np.arccosh,  # two roots: of the product the other root would be taken where Re x < 0
@@ -300,9 +329,11 @@ arccosh = elementwise(
 arctanh = elementwise("arctanh", np.arctanh, lambda g, _o, x: quotient(g, (1 - x) * (1 + x)))
 deg2rad = elementwise("deg2rad", np.deg2rad, lambda g, _o, _x: g * DEGREE)
 rad2deg = elementwise("rad2deg", np.rad2deg, lambda g, _o, _x: g / DEGREE)
-sinc = elementwise("sinc", np.sinc, lambda g, _o, x: g * sinc_derivative(x, order=1))
+sinc = elementwise("sinc", np.sinc, lambda g, _o, x: product(g, sinc_derivative(x, order=1)))
 sinc_derivative: Primitive = elementwise(
-    "sinc_derivative", _sinc, lambda g, _o, x, order: g * sinc_derivative(x, order=order + 1)
+    "sinc_derivative",
+    _sinc,
+    lambda g, _o, x, order: product(g, sinc_derivative(x, order=order + 1)),
 )
 nan_to_num = elementwise("nan_to_num", np.nan_to_num, _where_finite)
 i0 = elementwise("i0", np.i0, lambda g, _o, x: g * bessel_i(x, order=1))
@@ -316,16 +347,18 @@ bessel_i: Primitive = elementwise(  # modified, of the first kind, of integer or
     ),
 )
 
-absolute = elementwise("absolute", np.absolute, lambda g, _o, x: g * np.conjugate(np.sign(x)))
-fabs = elementwise("fabs", np.fabs, lambda g, _o, x: g * np.sign(x))
+absolute = elementwise(
+    "absolute", np.absolute, lambda g, _o, x: product(g, np.conjugate(np.sign(x)))
+)
+fabs = elementwise("fabs", np.fabs, lambda g, _o, x: product(g, np.sign(x)))
 conjugate = elementwise("conjugate", np.conjugate, lambda g, _o, _x: np.conjugate(g))
 real = elementwise("real", np.real, lambda g, _o, _x: g)
 imag = elementwise("imag", np.imag, lambda g, _o, _x: g * -1j)
 
-sigmoid: Primitive = elementwise("sigmoid", _sigmoid, lambda g, o, _x: g * (o * (1 - o)))
-softplus = elementwise("softplus", _softplus, lambda g, _o, x: g * sigmoid(x))
+sigmoid: Primitive = elementwise("sigmoid", _sigmoid, lambda g, o, _x: product(g, o * (1 - o)))
+softplus = elementwise("softplus", _softplus, lambda g, _o, x: product(g, sigmoid(x)))
 log_sigmoid = elementwise(
-    "log_sigmoid", lambda x: -np.logaddexp(-x, 0), lambda g, _o, x: g * sigmoid(-x)
+    "log_sigmoid", lambda x: -np.logaddexp(-x, 0), lambda g, _o, x: product(g, sigmoid(-x))
 )
 relu = elementwise("relu", lambda x: np.maximum(x, 0), lambda g, o, _x: g * (o > 0))
 
