@@ -252,7 +252,7 @@ def complex_holds(f: Any, xs: Any) -> None:
 
 # ---- the cells of a row
 
-REFUSALS = (ga.GradargError, TypeError, NotImplementedError)
+REFUSALS = (ga.GradargError, TypeError, NotImplementedError, np.exceptions.ComplexWarning)
 
 
 def attempt(check: Callable[..., Any], *args: Any) -> str:
@@ -290,7 +290,7 @@ def complex_mark(f: Function, xs: Any) -> str:
     try:
         with np.errstate(all="ignore"):
             wanted = Function(f.call, numpy=True)(*points)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, np.exceptions.ComplexWarning):
         return NONE
     if not wanted:
         return NONE
@@ -324,6 +324,7 @@ def measured(names: tuple[str, ...]) -> str:
     calls = chosen([c for c in CALLS if c.name in names])
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)  # imaginary parts dropped
         try:
             marks = [common(column) for column in zip(*map(cells, calls))]
         except Exception as error:
