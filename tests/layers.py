@@ -46,6 +46,7 @@ ORDER = {
         "searching",
         "contract",
         "linalg",
+        "decompositions",
         "window",
         "fft",
         "polynomial",

@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tests.ops import fft_calls, manipulation_calls, searching_calls, statistics_calls
+from tests.ops import (
+    fft_calls,
+    linalg_calls,
+    manipulation_calls,
+    searching_calls,
+    statistics_calls,
+)
 from tests.ops.call import Call, flat, smooth
 from tests.ops.sample import POSITIVE, TRUTH, Domain, complex_values, values
 from tests.ops.samples import BINARY, CONSTANT, REFERENCE, UNARY
@@ -311,40 +317,6 @@ def _einsums() -> Iterator[Call]:
     yield smooth("einsum", "ij,jk->ik", values((120, 50)), values((50, 110)), optimize=True)
 
 
-# ---- linear algebra
-
-
-def _matrix(*lead: int) -> Any:
-    return values((*lead, 3, 3)) + 3.5 * np.eye(3)
-
-
-def _linalg() -> Iterator[Call]:
-    for a in (_matrix(), _matrix(2), _matrix(2, 1)):
-        for name in ("inv", "det", "slogdet"):
-            yield smooth(f"linalg.{name}", a)
-        positive = a @ a.mT + np.eye(3)
-        yield flat("linalg.cholesky", positive)  # which reads one triangle alone
-        yield flat("linalg.cholesky", positive, upper=True)
-        yield smooth("linalg.solve", a, values((3, 2)))
-    for a, b in (
-        (_matrix(), values((3,))),
-        (_matrix(2), values((2, 3, 1))),
-        (_matrix(2), values((3,))),
-        (_matrix(2, 1), values((4, 3, 2))),
-        (_matrix(), values((2, 3, 2))),
-    ):
-        yield smooth("linalg.solve", a, b)
-    yield smooth("linalg.diagonal", values((2, 3, 3)))
-    yield smooth("linalg.diagonal", values((2, 3, 4)), offset=1)
-    yield smooth("linalg.trace", values((2, 3, 3)))
-    yield smooth("linalg.trace", M, offset=-1)
-    yield smooth("linalg.matmul", C, values((4, 2)))
-    yield smooth("linalg.matrix_transpose", C)
-    yield smooth("linalg.outer", V, values((3,)))
-    yield smooth("linalg.tensordot", C, values((4, 3)), axes=([2, 1], [0, 1]))
-    yield smooth("linalg.vecdot", M, V)
-
-
 CALLS = [
     *searching_calls.calls(),
     *_elementwise(),
@@ -356,7 +328,7 @@ CALLS = [
     *_taken(),
     *_products(),
     *_einsums(),
-    *_linalg(),
+    *linalg_calls.calls(),
     *fft_calls.calls(),
     *manipulation_calls.calls(),
     *statistics_calls.calls(),

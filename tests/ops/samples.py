@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from gradarg._core.primitive import Primitive
-from gradarg._ops import contract, elementwise, linalg, reduce, sorting, structure
-from tests.ops import fft_samples, searching_samples, statistics_samples
+from gradarg._ops import contract, elementwise, reduce, sorting, structure
+from tests.ops import fft_samples, linalg_samples, searching_samples, statistics_samples
 from tests.ops.sample import (
     ABOVE_ONE,
     DIVIDEND,
@@ -27,7 +27,6 @@ from tests.ops.sample import (
     Sample,
     complex_values,
     reversed_values,
-    scaled,
     values,
 )
 
@@ -448,57 +447,13 @@ def _products() -> Iterator[Sample]:
     yield Sample(contract.einsum, einsum, args, {"subscripts": "ij,jk->ik"}, "planned")
 
 
-# ---- linear algebra: matrices well away from singular ones
-
-
-def _matrix(*lead: int, n: int = 3) -> Any:
-    return values((*lead, n, n)) + 3.5 * np.eye(n)
-
-
-def _symmetric(a: Any) -> tuple[Any, ...]:
-    return ((a + np.conjugate(a.mT)) * 0.5,)
-
-
-def _cofactor(a: Any) -> Any:
-    return np.linalg.det(a)[..., None, None] * np.linalg.inv(a).mT
-
-
-def _linalg() -> Iterator[Sample]:
-    imaginary = 0.6j * _matrix()
-    for name in ("inv", "det", "slogdet", "cholesky", "cofactor"):
-        primitive = getattr(linalg, name)
-        reference = _cofactor if name == "cofactor" else getattr(np.linalg, name)
-        prepare = {"prepare": _symmetric} if name == "cholesky" else {}
-        for note, a in {
-            "": _matrix(),
-            "stack": _matrix(2, 1),
-            "one": _matrix(n=1),
-            "no matrices": _matrix(0),
-            "reversed": _matrix(2).mT[::-1],
-            "complex": _matrix() + imaginary,
-        }.items():
-            if name == "cholesky":
-                a = np.conjugate(a.mT) @ a + 0.3 * np.eye(a.shape[-1])
-            yield Sample(primitive, reference, (a,), note=note, vary=scaled, **prepare)
-    for note, a, b in (
-        ("", _matrix(), values((3, 2))),
-        ("stack", _matrix(2), values((2, 3, 1))),
-        ("one matrix", _matrix(), values((2, 3, 2))),
-        ("one right side", _matrix(4), values((3, 2))),
-        ("crossed", _matrix(2, 1), values((4, 3, 1))),
-        ("no right side", _matrix(), values((3, 0))),
-        ("complex", _matrix() + imaginary, values((3, 2))),
-    ):
-        yield Sample(linalg.solve, np.linalg.solve, (a, b), note=note, vary=scaled)
-
-
 TABLE = [
     *searching_samples.SAMPLES,
     *_elementwise(),
     *_structure(),
     *_reductions(),
     *_products(),
-    *_linalg(),
+    *linalg_samples.samples(),
     *fft_samples.samples(),
     *statistics_samples.samples(),
 ]

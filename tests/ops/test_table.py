@@ -27,7 +27,22 @@ from tests.ops.samples import TABLE
 
 SMOOTH = [s for s in TABLE if s.primitive.vjps is not None and s.places("fc")]
 FLAT = [s for s in TABLE if s.primitive.vjps is None and s.places("fc")]
-REAL_PARTS = ("absolute", "conjugate", "real", "imag", "slogdet", "cholesky", "irfft")
+REAL_PARTS = [
+    "absolute",
+    "conjugate",
+    "real",
+    "imag",
+    "slogdet",
+    "cholesky",
+    "irfft",
+    "eigh",
+    "eigvalsh",
+    "eig",
+    "svd",
+    "svdvals",
+    "qr",
+    "pinv",
+]
 HOLOMORPHIC = [
     s for s in SMOOTH if s.places("c") == s.places("fc") and s.primitive.name not in REAL_PARTS
 ]

@@ -10,40 +10,41 @@ from typing import Any
 
 import numpy as np
 
-from .._core.errors import ShapeError
+from .._core.errors import DerivativeError, ShapeError
 from .._core.primitive import Primitive, aligned, general
 from .._core.trace import ShapeDtype
 
 
-def _square(name: str, a: Any) -> None:
+def check_square(name: str, a: Any) -> None:
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise ShapeError(f"{name} needs square matrices, but got the shape {a.shape}.")
 
 
-def _float(*args: Any) -> Any:
+def floating(*args: Any) -> Any:
+    """The dtype in which LAPACK works on these."""
     return np.result_type(*(a.dtype for a in args), np.float32)
 
 
 def _same(name: str) -> Any:
     def shape(a: Any) -> ShapeDtype:
-        _square(name, a)
-        return ShapeDtype(a.shape, _float(a))
+        check_square(name, a)
+        return ShapeDtype(a.shape, floating(a))
 
     return shape
 
 
 def _scalar(name: str) -> Any:
     def shape(a: Any) -> ShapeDtype:
-        _square(name, a)
-        return ShapeDtype(a.shape[:-2], _float(a))
+        check_square(name, a)
+        return ShapeDtype(a.shape[:-2], floating(a))
 
     return shape
 
 
 def _solve_shape(a: Any, b: Any) -> ShapeDtype:
-    _square("solve", a)
+    check_square("solve", a)
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    return ShapeDtype(lead + b.shape[-2:], _float(a, b))
+    return ShapeDtype(lead + b.shape[-2:], floating(a, b))
 
 
 def _solve_jvp(tangents: Any, o: Any, a: Any, b: Any) -> Any:
@@ -62,8 +63,16 @@ def _outer(g: Any) -> Any:
     return g[..., None, None]
 
 
-def _adjoint(x: Any) -> Any:
-    return np.conjugate(x.mT) if x.dtype.kind == "c" else x.mT
+def conjugate(x: Any) -> Any:
+    return np.conjugate(x) if x.dtype.kind == "c" else x
+
+
+def adjoint(x: Any) -> Any:
+    return conjugate(x.mT)
+
+
+def hermitian_part(x: Any) -> Any:
+    return 0.5 * (x + adjoint(x))
 
 
 solve: Primitive = general(  # b is a stack of matrices too
@@ -85,32 +94,88 @@ inv = general(
 )
 
 
+def _around(s: Any) -> tuple[Any, Any]:
+    """For each element the product of those before it, and of those after it."""
+    one = np.ones_like(s[..., :1])
+    before = np.multiply.accumulate(np.concatenate([one, s[..., :-1]], -1), axis=-1)
+    back = np.concatenate([one, s[..., :0:-1]], -1)
+    return before, np.multiply.accumulate(back, axis=-1)[..., ::-1]
+
+
 def _cofactor(a: Any) -> Any:
     """det(a) * inv(a).T, by the singular values, and so for singular matrices too."""
     u, s, vh = np.linalg.svd(a)
-    one = np.ones((*s.shape[:-1], 1), s.dtype)
-    before = np.multiply.accumulate(np.concatenate([one, s], -1)[..., :-1], axis=-1)
-    back = np.concatenate([s, one], -1)[..., :0:-1]
-    after = np.multiply.accumulate(back, axis=-1)[..., ::-1]
+    before, after = _around(s)
     sign = np.linalg.det(u) * np.linalg.det(vh)
     return np.conjugate(u * (before * after)[..., None, :]) @ np.conjugate(vh) * _outer(sign)
 
 
-def _cofactor_vjp(g: Any, o: Any, a: Any) -> Any:
-    b = inv(a).mT
-    return _outer(np.sum(g * o, (-2, -1))) * b - o @ g.mT @ b
+def _inverse(name: str, a: Any) -> Any:
+    try:
+        return inv(a)
+    except np.linalg.LinAlgError:
+        raise DerivativeError(
+            f"The derivative of {name} needs invertible matrices, but one of {tuple(a.shape)} is "
+            "singular."
+        ) from None
 
 
-def _cofactor_jvp(tangents: Any, o: Any, a: Any) -> Any:
-    b, t = inv(a).mT, tangents[0]
-    return _outer(np.sum(b * t, (-2, -1))) * o - b @ t.mT @ o
+def _but_two(s: Any) -> Any:
+    """For each pair i != j the product of all elements of s but these two; for i = j 0."""
+    before, after = _around(s)
+    place = np.arange(s.shape[-1])
+    last = np.concatenate([np.ones_like(s[..., :1]), s[..., :-1]], -1)[..., None, :]
+    inside = np.where(place > place[:, None] + 1, last, 1)
+    between = np.multiply.accumulate(inside, axis=-1)  # of the elements after i and before j
+    above = np.triu(before[..., :, None] * between * after[..., None, :], 1)
+    return above + above.mT
 
+
+def _minors(a: Any, t: Any) -> Any:
+    """The derivative of the cofactors along t, by that of a diagonal matrix: nothing divides."""
+    u, s, vh = np.linalg.svd(a)
+    rest, e = _but_two(s), adjoint(u) @ t @ adjoint(vh)
+    diagonal = np.sum(rest * np.diagonal(e, axis1=-2, axis2=-1)[..., None, :], -1)
+    inner = np.eye(s.shape[-1], dtype=s.dtype) * diagonal[..., None] - rest * e.mT
+    return np.conjugate(u) @ inner @ np.conjugate(vh) * _outer(np.linalg.det(u) * np.linalg.det(vh))
+
+
+def _third(a: Any, t: Any, da: Any) -> Any:
+    """The derivative of minors(a, t) along da, by the inverse: symmetric in t and da."""
+    d, b = det(a), _inverse("det, to the third order,", a).mT
+    slope, db = np.sum(b * da, (-2, -1)), -(b @ da.mT @ b)
+    bt, dbt = np.sum(b * t, (-2, -1)), np.sum(db * t, (-2, -1))
+    now = _outer(bt) * b - b @ t.mT @ b
+    change = _outer(dbt) * b + _outer(bt) * db - db @ t.mT @ b - b @ t.mT @ db
+    return _outer(d) * (_outer(slope) * now + change)
+
+
+def _minors_jvp(tangents: Any, _o: Any, a: Any, t: Any) -> Any:
+    da, dt = tangents
+    if da is None:
+        return minors(a, dt)
+    return _third(a, t, da) if dt is None else _third(a, t, da) + minors(a, dt)
+
+
+def _minors_shape(a: Any, t: Any) -> ShapeDtype:
+    check_square("minors", a)
+    return ShapeDtype(np.broadcast_shapes(a.shape, t.shape), floating(a, t))
+
+
+minors: Primitive = general(
+    "minors",
+    _minors,
+    vjp=[lambda g, _o, a, t: _third(a, t, g), lambda g, _o, a, _t: minors(a, g)],
+    jvp=_minors_jvp,
+    batch=aligned,
+    shape=_minors_shape,
+)
 
 cofactor = general(
     "cofactor",
     _cofactor,
-    vjp=[_cofactor_vjp],
-    jvp=_cofactor_jvp,
+    vjp=[lambda g, _o, a: minors(a, g)],  # the second derivative of det is symmetric
+    jvp=lambda ts, _o, a: minors(a, ts[0]),
     batch=aligned,
     shape=_same("cofactor"),
 )
@@ -129,11 +194,11 @@ def _slogdet_vjp(g: Any, o: Any, a: Any) -> Any:
     whole = g[1]
     if a.dtype.kind == "c":  # the sign is e**(i phi): d(log |det| + i phi) = trace(inv(a) @ da)
         whole = whole - np.real(g[0] * o[0] * 1j) * 1j
-    return _outer(whole) * inv(a).mT
+    return _outer(whole) * _inverse("slogdet", a).mT
 
 
 def _slogdet_jvp(tangents: Any, o: Any, a: Any) -> Any:
-    t = _trace(inv(a), tangents[0])
+    t = _trace(_inverse("slogdet", a), tangents[0])
     return (o[0] * (np.imag(t) * 1j) if a.dtype.kind == "c" else None, np.real(t))
 
 
@@ -161,16 +226,16 @@ def _lower_half(x: Any) -> Any:
 
 
 def _cholesky_vjp(g: Any, o: Any, _a: Any) -> Any:
-    upper, g = _adjoint(o), np.conjugate(g)
+    upper, g = adjoint(o), np.conjugate(g)
     left = solve(upper, _lower_half(upper @ g))
-    whole = _adjoint(solve(upper, _adjoint(left)))
+    whole = adjoint(solve(upper, adjoint(left)))
     # NumPy reads one triangle; the derivative is symmetric
-    return np.conjugate(0.5 * (whole + _adjoint(whole)))
+    return np.conjugate(hermitian_part(whole))
 
 
 def _cholesky_jvp(tangents: Any, o: Any, _a: Any) -> Any:
     t = tangents[0]
-    inner = _adjoint(solve(o, _adjoint(solve(o, 0.5 * (t + _adjoint(t))))))
+    inner = adjoint(solve(o, adjoint(solve(o, hermitian_part(t)))))
     return o @ _lower_half(inner)
 
 
@@ -181,4 +246,46 @@ cholesky = general(
     jvp=_cholesky_jvp,
     batch=aligned,
     shape=_same("cholesky"),
+)
+
+
+# ---- the pseudoinverse, at constant rank
+
+
+def _pinv_impl(a: Any, rtol: Any, hermitian: bool) -> Any:
+    if np.ndim(rtol) == 0:
+        return np.linalg.pinv(a, rtol, hermitian)
+    lead = np.broadcast_shapes(a.shape[:-2], rtol.shape[:-2])
+    return np.linalg.pinv(np.broadcast_to(a, lead + a.shape[-2:]), rtol[..., 0, 0], hermitian)
+
+
+def _pinv_vjp(g: Any, o: Any, a: Any, _rtol: Any, hermitian: bool) -> Any:
+    p, ph, gh = o, adjoint(o), g.mT  # the adjoint of the conjugate of g
+    x, y = gh @ (p @ ph), (ph @ p) @ gh
+    found = (x - a @ (p @ x)) + (y - (y @ p) @ a) - ph @ conjugate(g) @ ph
+    return conjugate(hermitian_part(found) if hermitian else found)
+
+
+def _pinv_jvp(tangents: Any, o: Any, a: Any, _rtol: Any, hermitian: bool) -> Any:
+    p, ph = o, adjoint(o)
+    t = hermitian_part(tangents[0]) if hermitian else tangents[0]
+    th = adjoint(t)
+    x, y = (p @ ph) @ th, th @ (ph @ p)
+    return (x - (x @ a) @ p) + (y - p @ (a @ y)) - p @ t @ p
+
+
+def _pinv_shape(a: Any, rtol: Any, hermitian: bool) -> ShapeDtype:
+    lead = np.broadcast_shapes(a.shape[:-2], np.shape(rtol)[:-2])
+    return ShapeDtype((*lead, a.shape[-1], a.shape[-2]), floating(a))
+
+
+# G. Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems
+# whose variables separate" (1973), equation 4.12: right as long as the rank stays what it is
+pinv = general(
+    "pinv",
+    _pinv_impl,
+    vjp=[_pinv_vjp, None],
+    jvp=_pinv_jvp,
+    batch=aligned,
+    shape=_pinv_shape,
 )

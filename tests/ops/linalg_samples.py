@@ -1,0 +1,203 @@
+"""Samples of linear algebra: matrices well away from singular ones, and from equal eigenvalues.
+
+The vectors of complex eigh and svd have no definite phase, and random cotangents would depend on
+it: `test_decompositions.py` has functions in which it is lost.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gradarg._ops import decompositions, linalg
+from tests.ops.sample import Sample, scaled, values
+
+
+def _matrix(*lead: int, n: int = 3) -> Any:
+    return values((*lead, n, n)) + 3.5 * np.eye(n)
+
+
+def _complex(*lead: int) -> Any:
+    return _matrix(*lead) + 0.6j * _matrix(*lead)
+
+
+def _rectangle(m: int, n: int, *lead: int) -> Any:
+    return values((*lead, m, n)) + np.eye(m, n) * [3, -5, 8, 12][:n]
+
+
+def _symmetric(a: Any, *rest: Any) -> tuple[Any, ...]:
+    return ((a + np.conjugate(a.mT)) * 0.5, *rest)
+
+
+def samples() -> Iterator[Sample]:
+    yield from _of_square_matrices()
+    yield from _solutions()
+    yield from _eigenvalues()
+    yield from _singular_values()
+    yield from _triangles()
+    yield from _pseudoinverses()
+
+
+# ---- determinants and inverses
+
+
+def _cofactor(a: Any) -> Any:
+    return np.linalg.det(a)[..., None, None] * np.linalg.inv(a).mT
+
+
+def _minors(a: Any, t: Any) -> Any:
+    """The derivative of the cofactors, by Jacobi's formula."""
+    b = np.linalg.inv(a).mT
+    along = np.sum(b * t, (-2, -1))[..., None, None] * b - b @ t.mT @ b
+    return np.linalg.det(a)[..., None, None] * along
+
+
+def _of_square_matrices() -> Iterator[Sample]:
+    for name in ("inv", "det", "slogdet", "cholesky", "cofactor"):
+        primitive = getattr(linalg, name)
+        reference = _cofactor if name == "cofactor" else getattr(np.linalg, name)
+        prepare = {"prepare": _symmetric} if name == "cholesky" else {}
+        for note, a in {
+            "": _matrix(),
+            "stack": _matrix(2, 1),
+            "one": _matrix(n=1),
+            "no matrices": _matrix(0),
+            "reversed": _matrix(2).mT[::-1],
+            "complex": _complex(),
+        }.items():
+            if name == "cholesky":
+                a = np.conjugate(a.mT) @ a + 0.3 * np.eye(a.shape[-1])
+            yield Sample(primitive, reference, (a,), note=note, vary=scaled, **prepare)
+    for note, args in {
+        "": (_matrix(), values((3, 3))),
+        "stack": (_matrix(2, n=2), values((2, 2))),
+        "complex": (_complex(), values((3, 3)) + 0.4j),
+    }.items():
+        yield Sample(linalg.minors, _minors, args, note=note, vary=scaled)
+
+
+def _solutions() -> Iterator[Sample]:
+    for note, a, b in (
+        ("", _matrix(), values((3, 2))),
+        ("stack", _matrix(2), values((2, 3, 1))),
+        ("one matrix", _matrix(), values((2, 3, 2))),
+        ("one right side", _matrix(4), values((3, 2))),
+        ("crossed", _matrix(2, 1), values((4, 3, 1))),
+        ("no right side", _matrix(), values((3, 0))),
+        ("complex", _complex(), values((3, 2))),
+    ):
+        yield Sample(linalg.solve, np.linalg.solve, (a, b), note=note, vary=scaled)
+
+
+# ---- decompositions
+
+
+def _eigenvalues() -> Iterator[Sample]:
+    apart = np.diag([-4.0, 0.5, 7.0])
+    for note, a, uplo in (
+        ("", values((3, 3)) + apart, "L"),
+        ("stack", values((2, 1, 3, 3)) + apart, "U"),
+        ("one", values((1, 1)), "L"),
+        ("nothing", values((2, 0, 0)), "L"),
+        ("no matrices", values((0, 3, 3)), "L"),
+        ("reversed", (values((2, 3, 3)) + apart).mT[::-1], "L"),
+    ):
+        for name in ("eigh", "eigvalsh"):
+            primitive, reference = getattr(decompositions, name), _uplo(name)
+            yield Sample(
+                primitive, reference, (a,), {"uplo": uplo}, note, prepare=_symmetric, vary=scaled
+            )
+    z = values((2, 3, 3)) + 0.7j * values((2, 3, 3)) + apart
+    primitive, reference = decompositions.eigvalsh, _uplo("eigvalsh")
+    yield Sample(primitive, reference, (z,), {"uplo": "L"}, "complex", _symmetric, scaled)
+    turning = np.array([[0.4, -2.0, 0.3], [1.7, 0.2, -0.4], [0.1, 0.6, 3.0]])
+    for note, a in {
+        "real eigenvalues": values((3, 3)) * 0.5 + apart,
+        "complex eigenvalues": turning,
+        "stack": np.stack([turning, values((3, 3)) * 0.5 + apart])[:, None],
+        "one": values((1, 1)),
+        "no matrices": values((0, 3, 3)),
+        "complex": z,
+    }.items():
+        for name in ("eig", "eigvals"):
+            primitive, reference = getattr(decompositions, name), _wide(name)
+            yield Sample(primitive, reference, (a,), note=note, vary=scaled)
+
+
+def _uplo(name: str) -> Any:
+    return lambda a, uplo: _tuple(getattr(np.linalg, name)(a, uplo))
+
+
+def _tuple(result: Any) -> Any:
+    return tuple(result) if isinstance(result, tuple) else result
+
+
+def _wide(name: str) -> Any:
+    """NumPy's answer, always complex."""
+
+    def reference(a: Any) -> Any:
+        out = getattr(np.linalg, name)(a)
+        dtype = np.result_type(a, np.complex64)
+        return tuple(x.astype(dtype) for x in out) if name == "eig" else out.astype(dtype)
+
+    return reference
+
+
+def _singular_values() -> Iterator[Sample]:
+    def svd(a: Any, full: bool) -> Any:
+        return tuple(np.linalg.svd(a, full))
+
+    for note, a, full in (
+        ("square", _rectangle(3, 3), True),
+        ("tall", _rectangle(5, 3), False),
+        ("wide", _rectangle(2, 4), False),
+        ("one more row", _rectangle(4, 3, 2), True),
+        ("one more column", _rectangle(2, 3), True),
+        ("stack", _rectangle(2, 3, 2, 1), False),
+        ("column", values((3, 1)), False),
+        ("no matrices", _rectangle(3, 2, 0), False),
+        ("reversed", _rectangle(3, 2, 2).mT[::-1], False),
+    ):
+        yield Sample(decompositions.svd, svd, (a,), {"full": full}, note, vary=scaled)
+        if not full:
+            yield Sample(decompositions.svdvals, np.linalg.svdvals, (a,), {}, note, vary=scaled)
+    z = _rectangle(3, 2, 2) + 0.6j * values((2, 3, 2))
+    yield Sample(decompositions.svdvals, np.linalg.svdvals, (z,), {}, "complex", vary=scaled)
+
+
+def _triangles() -> Iterator[Sample]:
+    def qr(a: Any, complete: bool) -> Any:
+        return tuple(np.linalg.qr(a, "complete" if complete else "reduced"))
+
+    for note, a, complete in (
+        ("square", _rectangle(3, 3), False),
+        ("tall", _rectangle(5, 3), False),
+        ("complete", _rectangle(4, 3), True),
+        ("stack", _rectangle(3, 2, 2, 1), False),
+        ("no matrices", _rectangle(3, 2, 0), False),
+        ("no columns", values((3, 0)), False),
+        ("reversed", _rectangle(2, 3, 2).mT[::-1], False),
+        ("complex", _rectangle(3, 2) + 0.6j * values((3, 2)), False),
+    ):
+        yield Sample(decompositions.qr, qr, (a,), {"complete": complete}, note, vary=scaled)
+
+
+def _pseudoinverses() -> Iterator[Sample]:
+    def pinv(a: Any, rtol: Any, hermitian: bool) -> Any:
+        rtol = rtol if np.ndim(rtol) == 0 else rtol[..., 0, 0]
+        return np.linalg.pinv(a, rtol, hermitian)
+
+    for note, a in {
+        "square": _rectangle(3, 3),
+        "tall": _rectangle(4, 2),
+        "wide": _rectangle(2, 3, 2),
+        "no matrices": _rectangle(3, 2, 0),
+        "complex": _rectangle(3, 2, 2) + 0.6j * values((2, 3, 2)),
+    }.items():
+        yield Sample(linalg.pinv, pinv, (a, 1e-15), {"hermitian": False}, note, vary=scaled)
+    limits = np.zeros((2, 1, 1), int)
+    params = {"hermitian": False}
+    yield Sample(linalg.pinv, pinv, (_matrix(2), limits), params, "limits", vary=scaled)
+    yield Sample(
+        linalg.pinv, pinv, (_matrix(), 1e-15), {"hermitian": True}, "hermitian", _symmetric, scaled
+    )
