@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from tests.ops.call import Call, flat, smooth
-from tests.ops.sample import complex_values, values
+from tests.ops.sample import values
 
-C, M, V, Z = values((2, 3, 4)), values((3, 4)), values((4,)), complex_values((3, 4))
+C, M, V = values((2, 3, 4)), values((3, 4)), values((4,))
 INF = np.inf
+TURNING = np.array([[0.4, -2.0, 0.3], [1.7, 0.2, -0.4], [0.1, 0.6, 3]])  # two complex eigenvalues
 
 
 def _matrix(*lead: int, n: int = 3) -> Any:
@@ -23,6 +24,11 @@ def _rectangle(m: int, n: int, *lead: int) -> Any:
 def _symmetric(*lead: int) -> Any:
     a = values((*lead, 3, 3))
     return a + a.mT + np.diag([-6.0, 0, 8])
+
+
+def _away_from_zero(*shape: int) -> Any:
+    x = values(shape)
+    return x + 0.4 * np.sign(x) + np.arange(shape[-1]) * 0.07
 
 
 def calls() -> Iterator[Call]:
@@ -91,9 +97,7 @@ def _decompositions() -> Iterator[Call]:
         yield flat("linalg.svd", a, compute_uv=False, hermitian=True)
         yield flat("linalg.pinv", a, hermitian=True)
     for name in ("eig", "eigvals"):
-        yield smooth(
-            f"linalg.{name}", np.array([[0.4, -2.0, 0.3], [1.7, 0.2, -0.4], [0.1, 0.6, 3]])
-        )
+        yield smooth(f"linalg.{name}", TURNING)
         yield flat(f"linalg.{name}", _symmetric(2))
     for a in (_rectangle(3, 3), _rectangle(4, 3, 2), _rectangle(2, 3)):
         yield smooth("linalg.svd", a)
@@ -121,6 +125,7 @@ def _pseudoinverses() -> Iterator[Call]:
 
 
 def _norms() -> Iterator[Call]:
+    V, M, C = (_away_from_zero(*shape) for shape in ((4,), (3, 4), (2, 3, 4)))
     for order in (None, 2, 1, 0, 3, 2.5, 0.5, -1, -1.5, INF, -INF):
         yield smooth("linalg.norm", V, order)
         yield smooth("linalg.norm", C, order, 1)
