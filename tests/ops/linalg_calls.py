@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 
 from tests.ops.call import Call, flat, smooth
-from tests.ops.sample import values
+
+RANDOM = np.random.default_rng(13)  # values of its own: decompositions have many places to avoid
+
+
+def values(shape: tuple[int, ...]) -> Any:
+    return RANDOM.uniform(-1.5, 1.5, shape)
+
 
 C, M, V = values((2, 3, 4)), values((3, 4)), values((4,))
 INF = np.inf
@@ -27,8 +33,9 @@ def _symmetric(*lead: int) -> Any:
 
 
 def _away_from_zero(*shape: int) -> Any:
-    x = values(shape)
-    return x + 0.4 * np.sign(x) + np.arange(shape[-1]) * 0.07
+    size = int(np.prod(shape))
+    sizes = 0.3 + 0.11 * RANDOM.permutation(size)  # and of different size, all
+    return (sizes * RANDOM.choice([-1, 1], size)).reshape(shape)
 
 
 def calls() -> Iterator[Call]:
