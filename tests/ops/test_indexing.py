@@ -201,3 +201,11 @@ def test_a_mask_whose_values_are_unknown():
     ):
         with pytest.raises(ga.ConcreteValueError, match=r"np\.where"):
             attempt()
+
+
+@pytest.mark.parametrize("flag", [True, False, np.True_, np.array(False)])
+def test_one_truth_value(flag):
+    for x in (np.arange(3.0), np.array(2.0)):
+        for index in (flag, ga.asarray(flag)):
+            assert_array_equal(ga.Tensor(x)[index].value, x[flag], strict=True)
+    assert ga.grad(lambda x: ga.sum(x[x > 0] ** 2))(2.0) == 4.0

@@ -12,6 +12,7 @@ from .._core.errors import ShapeError
 from .._core.trace import bind
 from .._ops import contract, elementwise, structure
 from .arguments import array, axis_of
+from .elementwise import astype
 from .manipulation import diagonal, moveaxis, ravel, reshape, transpose
 
 __all__ = [
@@ -134,7 +135,8 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
         raise ShapeError(f"vecdot: {_shapes(x, y)} differ in the axis {axis}.")
     x, y = moveaxis(_conjugated(x), axis, -1), moveaxis(y, axis, -1)
     product = bind(elementwise.multiply, (x, y))
-    return bind(structure.sum, (product,), {"axis": (product.ndim - 1,)})
+    total = bind(structure.sum, (product,), {"axis": (product.ndim - 1,)})
+    return astype(total, product.dtype, copy=False)  # a sum of small integers is of larger ones
 
 
 def _conjugated(x: Any) -> Any:

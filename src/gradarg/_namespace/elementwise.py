@@ -13,6 +13,7 @@ from .._core.trace import bind
 from .._ops import elementwise as ops
 from .._ops import structure
 from .arguments import array, concrete, number_or_array, refuse_out
+from .inspection import at_home
 
 __all__ = [
     "abs",
@@ -447,8 +448,9 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
     return real(a) if np.all(np.abs(np.imag(concrete(a, "real_if_close(a)"))) < tol) else a
 
 
-def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """x in another dtype. Between float and complex types the derivative passes through."""
+    at_home(device, "astype")
     x, dtype = array(x), np.dtype(dtype)
     if x.dtype == dtype and not copy:
         return x

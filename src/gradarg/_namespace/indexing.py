@@ -31,6 +31,11 @@ def getitem(x: Any, index: Any) -> Any:
         i.__class__ is np.ndarray and i.dtype.kind in "iu" for i in index
     ):  # the usual case needs no plan: x[rows], x[rows, columns]
         return bind(structure.gather, (x, *index))
+    if len(index) == 1 and (flag := _array(index[0])).dtype.kind == "b" and not flag.ndim:
+        # one truth value: a new axis, of length 1 if it is true and of length 0 if not
+        return getitem(
+            bind(structure.getitem, (x,), {"index": (None,)}), np.nonzero([_concrete(flag)])
+        )
     plan = _Plan(x, index)
     out = bind(structure.gather, (plan.bring(x), *plan.arrays))
     return _move_group(out, 0, plan.rank, plan.target)

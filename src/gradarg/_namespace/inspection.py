@@ -56,7 +56,8 @@ e, inf, nan, newaxis, pi = np.e, np.inf, np.nan, np.newaxis, np.pi
 
 
 def _dtype_of(x: Any) -> Any:
-    return x.dtype if hasattr(x, "dtype") and hasattr(x, "shape") else x
+    dtype = getattr(x, "dtype", None)
+    return dtype if isinstance(dtype, np.dtype) else x  # NumPy's scalar types have one too
 
 
 def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
@@ -66,7 +67,6 @@ def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
     >>> ga.result_type(ga.float32, ga.int8, 1.0)
     dtype('float32')
     """
-    # np.generic has shape and dtype too, and no say of its own since NumPy 2
     return np.result_type(*map(_dtype_of, arrays_and_dtypes))
 
 

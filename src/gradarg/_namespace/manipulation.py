@@ -594,7 +594,7 @@ def triu(m: Any, k: int = 0) -> Any:
 
 def _masked(m: Any, mask: Any) -> Any:
     m = array(m)
-    return bind(elementwise.where, (mask(*m.shape[-2:]), m, 0))
+    return bind(elementwise.where, (mask(*m.shape[-2:]), m, np.zeros((), m.dtype)))
 
 
 # ---- arrays like another; constants, of the kind of their model

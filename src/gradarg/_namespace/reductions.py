@@ -49,6 +49,8 @@ def _reduce(p: Primitive, name: str, a: Any, axis: Axis, keepdims: Any, dtype: A
     a = array(a) if dtype is None else astype(a, dtype, copy=False)
     axes = axes_of(axis, a.ndim, name)
     out = bind(p, (a,), {"axis": axes})
+    if dtype is not None:  # small integers are added up in larger ones
+        out = astype(out, dtype, copy=False)
     if keepdims and keepdims is not np._NoValue:
         return bind(structure.reshape, (out,), {"shape": structure.reduced(a, axes, True)})
     return out
@@ -394,14 +396,50 @@ def _cumulative(
     return bind(structure.concatenate, parts, {"axis": axis})
 
 
-def sort(a: Any, axis: int | None = -1, *, kind: Any = None, stable: Any = None) -> Any:
-    """a sorted along an axis, ascending; equal elements keep their order (so any kind will do)."""
-    return _along(sorting.sort, "sort", a, axis)
+def sort(
+    a: Any,
+    axis: int | None = -1,
+    *,
+    kind: Any = None,
+    stable: Any = None,
+    descending: bool = False,
+) -> Any:
+    """a sorted along an axis; equal elements keep their order, so that any kind will do."""
+    if not descending:
+        return _along(sorting.sort, "sort", a, axis)
+    return _reversed(_along(sorting.sort, "sort", *_backwards(a, axis)), axis)
 
 
-def argsort(a: Any, axis: int | None = -1, *, kind: Any = None, stable: Any = None) -> Any:
+def argsort(
+    a: Any,
+    axis: int | None = -1,
+    *,
+    kind: Any = None,
+    stable: Any = None,
+    descending: bool = False,
+) -> Any:
     """The positions that sort a; integers, without derivative."""
-    return _along(sorting.argsort, "argsort", a, axis)
+    if not descending:
+        return _along(sorting.argsort, "argsort", a, axis)
+    x, axis = _backwards(a, axis)
+    places = _reversed(_along(sorting.argsort, "argsort", x, axis), axis)
+    last = x.shape[axis] - 1
+    return bind(elementwise.subtract, (last, places))
+
+
+def _backwards(a: Any, axis: int | None) -> tuple[Any, int]:
+    """a in reversed order along the axis, for equal elements to keep their order in the end."""
+    a = array(a)
+    if axis is None:
+        a, axis = bind(structure.reshape, (a,), {"shape": (a.size,)}), 0
+    return _reversed(a, axis), axis
+
+
+def _reversed(x: Any, axis: int | None) -> Any:
+    lead = axis_of(axis or 0, x.ndim, "sort")
+    return bind(
+        structure.getitem, (x,), {"index": (slice(None),) * lead + (slice(None, None, -1),)}
+    )
 
 
 def _position(p: Primitive, name: str, a: Any, axis: int | None, keepdims: bool) -> Any:
