@@ -7,6 +7,7 @@ NumPy's own functions reach too, through the two protocols below.
 from __future__ import annotations
 
 import inspect
+import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -201,10 +202,14 @@ class Tensor(Box):
         """The value as a read-only array, as `value`."""
         return self.value
 
-    def item(self) -> Any:
-        """The one element as a Python number, for logging."""
+    def item(self, *args: Any) -> Any:
+        """One element as a Python number, for logging: the only one, or that at an index."""
         self._only_eager("t.item()")
-        return np.asarray(self._inner).item()
+        return np.asarray(self._inner).item(*args)
+
+    def tobytes(self, order: Any = "C") -> bytes:
+        """The values as bytes."""
+        return np.asarray(self._concrete("t.tobytes()")).tobytes(order)
 
     def tolist(self) -> Any:
         """The value as nested lists of Python numbers."""
@@ -626,6 +631,24 @@ class Tensor(Box):
         """The axes in another order, given as one tuple or as integers; reversed by default."""
         return manipulation.transpose(self, None if axes in ((), (None,)) else _spread(axes))
 
+    def compress(self, condition: Any, axis: int | None = None) -> Any:
+        """The slices along an axis (elements, if None) at which the condition holds."""
+        return selection.compress(condition, self, axis)
+
+    @property
+    def flat(self) -> Any:
+        """All elements in one dimension, to iterate over or to index."""
+        return manipulation.ravel(self)
+
+    def view(self, dtype: Any = None) -> Any:
+        """The tensor again; other types for the same bytes have no derivative."""
+        if dtype is not None and np.dtype(dtype) != self.dtype:
+            raise DerivativeError(
+                f"t.view({dtype}) reads the bytes of {self.dtype} as other numbers, which has no "
+                f"derivative. t.astype({dtype}) converts the values."
+            )
+        return manipulation.reshape(self, self.shape)
+
     def clip(self, min: Any = None, max: Any = None) -> Any:
         """NumPy's `clip`, as a method."""
         return elementwise.clip(self, min, max)
@@ -648,8 +671,9 @@ Box.kind = Tensor
 
 # the other methods are the functions of the same name, with the tensor as first argument
 _METHODS = (
-    "all any argmax argmin argsort astype conj conjugate copy cumprod cumsum diagonal dot max mean "
-    "min prod ravel repeat round squeeze std sum swapaxes take trace var"
+    "all any argmax argmin argpartition argsort astype choose conj conjugate copy cumprod cumsum "
+    "diagonal dot max mean min nonzero prod ravel repeat round searchsorted squeeze std sum "
+    "swapaxes take trace var"
 )
 for _name in _METHODS.split():
     setattr(Tensor, _name, next(vars(m)[_name] for m in _MODULES if _name in m.__all__))
@@ -670,6 +694,11 @@ def _call(func: Any, function: Callable[..., Any], args: Any, kwargs: dict[str, 
     """NumPy's call carried over, unless it asks for something that ours does not take."""
     if kwargs:
         code = function.__code__
+        if code.co_posonlyargcount > len(args):  # which NumPy may take by name
+            theirs = list(inspect.signature(func).parameters)[len(args) : code.co_posonlyargcount]
+            named = list(itertools.takewhile(kwargs.__contains__, theirs))
+            args = (*args, *(kwargs[name] for name in named))
+            kwargs = {name: v for name, v in kwargs.items() if name not in named}
         known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         for name in kwargs:
             if name not in known and not code.co_flags & inspect.CO_VARKEYWORDS:

@@ -64,13 +64,19 @@ def _selected() -> Iterator[Call]:
     yield smooth("piecewise", M, [M > 0.5, M < -0.5], [square, -1.5])
     yield smooth("piecewise", V, V > 0, [third, 2.0], k=2)
     yield smooth("piecewise", S, [S > 0, S < 0], [square, third])
-    for condition in ([True, False, True, True], np.array([False, True])):
+    for condition in ([True, False, True, True], [False, True]):
         yield smooth("compress", condition, M, axis=1)
         yield smooth("compress", condition, M)
     yield smooth("extract", MASK, M)
     for a, kth, axis in ((C, 1, -1), (C, (0, 2), 1), (M, 5, None), (V, -1, 0)):
         yield smooth("partition", a, kth, axis)
         yield flat("argpartition", a, kth, axis)
+    for x in (Z, M, INTEGERS.astype(np.int8), M.astype(np.float32)):
+        yield flat("sort_complex", x)
+    for k in (0, -1):
+        yield flat("tril_indices_from", M, k)
+        yield flat("triu_indices_from", M, k)
+    yield flat("diag_indices_from", M[:3, :3])
     for trim in ("fb", "f", "b"):
         yield flat("trim_zeros", HOLES, trim)
     yield flat("trim_zeros", 0 * HOLES)
@@ -153,6 +159,8 @@ def _elementwise() -> Iterator[Call]:
         yield flat(name, SPECIAL)
     for name in ("isreal", "iscomplex"):
         yield flat(name, Z * MASK)
+    for condition in (MASK, M > 0, C > 0):
+        yield flat("where", condition)
     yield flat("real_if_close", M)
     yield flat("real_if_close", M + 1e-18j)
     yield flat("real_if_close", Z, tol=1e-3)

@@ -44,7 +44,7 @@ MODULES = (
     statistics,
     polynomial,
 )
-OF_SHAPES = {"shape", "ndim", "size"}
+OF_SHAPES = {"shape", "ndim", "size", "diag_indices_from", "tril_indices_from", "triu_indices_from"}
 NUMBERS_ALONE = {"kaiser"}  # NumPy's lets no array of another kind through
 CREATION = {"fft.fftfreq", "fft.rfftfreq"}
 OBJECTS = {"vectorize"}  # not called with arrays, and tested by itself

@@ -149,3 +149,46 @@ def test_pad_by_a_function():
 
     found = ga.pad(M, ((1, 0), (2, 3)), ends, padder=7)
     same(found, np.pad(M, ((1, 0), (2, 3)), ends, padder=7))
+
+
+# ---- methods that an array has
+
+
+def test_methods_of_arrays():
+    t, mask = ga.Tensor(M), M[0] > 0
+    for found, expected in (
+        (t.compress(mask, axis=1), M.compress(mask, axis=1)),
+        (t.compress([True, False]), M.compress([True, False])),
+        (t.flat, M.ravel()),
+        (t.flat[3:5], M.flat[3:5]),
+        (t.view(), M),
+        (t.view(float), M),
+        (ga.Tensor([1, 0]).choose([t[0, :2], V[:2]]), np.choose([1, 0], [M[0, :2], V[:2]])),
+        (t.ravel().searchsorted(0.3), M.ravel().searchsorted(0.3)),
+        (t.nonzero()[1], M.nonzero()[1]),
+    ):
+        same(found.value[()], expected)
+    assert [x.item() for x in t.flat] == M.ravel().tolist()
+    assert t.item(1, 2) == M[1, 2] and t.item(5) == M.item(5) and t.item((0, 1)) == M[0, 1]
+    assert t.tobytes() == M.tobytes()
+    same(ga.grad(lambda x: np.sum(x.compress(mask, 1) ** 2))(M), np.where(mask, 2 * M, 0))
+    with pytest.raises(ga.DerivativeError, match=r"t\.view\(int64\)|t\.view\(<class 'int'>\)"):
+        t.view(int)
+    with pytest.raises(ga.ConcreteValueError, match=r"t\.tobytes\(\)"):
+        ga.grad(lambda x: x.tobytes() and np.sum(x))(V)
+
+
+def test_positions_where_a_condition_holds():
+    same(ga.grad(lambda x: np.sum(x[np.where(x > 0)]))(M), (M > 0) * 1.0)
+    with pytest.raises(ga.ConcreteValueError, match="where has a result whose shape depends"):
+        ga.vmap(lambda x: np.where(x > 0)[0])(M)
+    with pytest.raises(TypeError, match="both branches"):
+        ga.where(M > 0, M)
+
+
+def test_arguments_that_numpy_takes_by_name():
+    t = ga.Tensor(M)
+    same(np.real(val=t).value, M)
+    same(np.sinc(x=t).value, np.sinc(M))
+    same(np.broadcast_to(array=t, shape=(2, 3, 4)).value, np.broadcast_to(M, (2, 3, 4)))
+    same(np.tensordot(a=t, b=M, axes=2).value[()], np.tensordot(M, M, 2)[()])

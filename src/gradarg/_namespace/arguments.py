@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
 from .._core.errors import ConcreteValueError, ImmutableError, ShapeError
+from .._core.primitive import Primitive
 from .._core.trace import Box, bind, constant, peek
 from .._ops import structure
 
@@ -55,6 +56,19 @@ def concrete(x: Any, call: str) -> Any:
             "plain array."
         )
     return value
+
+
+def found(name: str, function: Callable[..., Any], *arrays: Any) -> Any:
+    """The integer arrays that a function finds; their shape depends on the values."""
+
+    def unknown(*_: Any, **__: Any) -> NoReturn:
+        raise ConcreteValueError(
+            f"{name} has a result whose shape depends on the values, which are not known inside "
+            "ga.vmap and ga.stage. Keep the shape, with np.where(condition, x, 0), or call it on "
+            "values from outside."
+        )
+
+    return bind(Primitive(name, function, multi=True, batch=unknown, shape=unknown), arrays)
 
 
 def refuse_out(name: str, out: Any) -> None:

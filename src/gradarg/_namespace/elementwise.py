@@ -12,7 +12,7 @@ from .._core.primitive import Primitive
 from .._core.trace import bind
 from .._ops import elementwise as ops
 from .._ops import structure
-from .arguments import array, concrete, number_or_array, refuse_out
+from .arguments import array, concrete, found, number_or_array, refuse_out
 from .inspection import at_home
 
 __all__ = [
@@ -306,13 +306,20 @@ def sign(x: Any, /) -> Any:
     return where(zero, 0, bind(ops.divide, (x, where(zero, 1, size))))
 
 
-def where(condition: Any, x: Any, y: Any, /) -> Any:
+def where(condition: Any, /, *branches: Any) -> Any:
     """x where the condition holds, else y. Each gets the derivative of the places it fills.
+
+    The condition alone gives the positions where it holds, as `nonzero` does.
 
     >>> import gradarg as ga, numpy as np
     >>> ga.grad(lambda x: np.sum(np.where(x > 0, x * x, -x)))(np.array([3.0, -1.0]))
     array([ 6., -1.])
     """
+    if not branches:
+        return found("where", np.nonzero, array(condition))
+    if len(branches) != 2:
+        raise TypeError("where takes a condition, or a condition and the values of both branches.")
+    x, y = branches
     return bind(ops.where, (array(condition), number_or_array(x), number_or_array(y)))
 
 

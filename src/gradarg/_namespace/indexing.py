@@ -16,7 +16,7 @@ import numpy as np
 from .._core.errors import ConcreteValueError, ShapeError
 from .._core.trace import Box, bind
 from .._ops import elementwise, structure
-from .arguments import array, axis_of
+from .arguments import array, axis_of, refuse_out
 from .elementwise import astype
 
 __all__ = ["take", "take_along_axis"]
@@ -213,12 +213,15 @@ def _concrete(mask: Any) -> Any:
     return mask
 
 
-def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
+def take(
+    a: Any, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise"
+) -> Any:
     """The elements of a at the given integer indices along an axis (of a flattened, if None).
 
     `mode` says what becomes of an index out of bounds: 'raise'; 'wrap', modulo the length; or
     'clip', the nearest end (a negative one too).
     """
+    refuse_out("take", out)
     a = array(a)
     if axis is None:
         a, axis = bind(structure.reshape, (a,), {"shape": (a.size,)}), 0

@@ -13,7 +13,7 @@ from .._core.errors import ShapeError
 from .._core.trace import Box, bind
 from .._ops import elementwise, structure
 from . import arguments
-from .arguments import array, axes_of, axis_of, number_or_array, shape_of
+from .arguments import array, axes_of, axis_of, number_or_array, refuse_out, shape_of
 from .elementwise import astype
 from .indexing import getitem, take
 
@@ -30,6 +30,7 @@ __all__ = [
     "concatenate",
     "copy",
     "diag",
+    "diag_indices_from",
     "diagflat",
     "diagonal",
     "dsplit",
@@ -64,7 +65,9 @@ __all__ = [
     "trace",
     "transpose",
     "tril",
+    "tril_indices_from",
     "triu",
+    "triu_indices_from",
     "unstack",
     "vsplit",
     "vstack",
@@ -273,11 +276,13 @@ def concatenate(
     arrays: Sequence[Any],
     /,
     axis: int | None = 0,
+    out: None = None,
     *,
     dtype: Any = None,
     casting: Any = "same_kind",
 ) -> Any:
     """The arrays one after another along an existing axis (all flattened, if None)."""
+    refuse_out("concatenate", out)
     parts = [array(a) for a in arrays]
     if dtype is not None:
         parts = [_cast(p, np.dtype(dtype), casting) for p in parts]
@@ -310,9 +315,15 @@ concat = concatenate
 
 
 def stack(
-    arrays: Sequence[Any], axis: int = 0, *, dtype: Any = None, casting: Any = "same_kind"
+    arrays: Sequence[Any],
+    axis: int = 0,
+    out: None = None,
+    *,
+    dtype: Any = None,
+    casting: Any = "same_kind",
 ) -> Any:
     """The arrays one after another along a new axis."""
+    refuse_out("stack", out)
     parts = [array(a) for a in arrays]
     shapes = {tuple(p.shape) for p in parts}
     if len(shapes) != 1:
@@ -575,11 +586,41 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return diag(ravel(v), k)
 
 
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
+def trace(
+    a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None
+) -> Any:
     """The sum over the diagonal of two axes."""
+    refuse_out("trace", out)
     d = _diagonal("trace", a, offset, axis1, axis2)
     d = d if dtype is None else astype(d, dtype, copy=False)
     return bind(structure.sum, (d,), {"axis": (d.ndim - 1,)})
+
+
+def diag_indices_from(arr: Any) -> tuple[Any, ...]:
+    """The positions of the main diagonal of an array whose axes are equally long."""
+    dims = shape(arr)
+    if len(dims) < 2 or len(set(dims)) > 1:
+        raise ShapeError(f"diag_indices_from needs equal lengths of two or more axes, not {dims}.")
+    return np.diag_indices(dims[0], len(dims))
+
+
+def tril_indices_from(arr: Any, k: int = 0) -> tuple[Any, ...]:
+    """The positions of the lower triangle of a matrix, up to its k-th diagonal."""
+    rows, columns = _matrix("tril_indices_from", arr)
+    return np.tril_indices(rows, k, columns)
+
+
+def triu_indices_from(arr: Any, k: int = 0) -> tuple[Any, ...]:
+    """The positions of the upper triangle of a matrix, from its k-th diagonal on."""
+    rows, columns = _matrix("triu_indices_from", arr)
+    return np.triu_indices(rows, k, columns)
+
+
+def _matrix(name: str, arr: Any) -> tuple[int, int]:
+    dims = shape(arr)
+    if len(dims) != 2:
+        raise ShapeError(f"{name} takes a matrix, not the shape {dims}.")
+    return dims[0], dims[1]
 
 
 def tril(m: Any, k: int = 0) -> Any:

@@ -6,16 +6,15 @@ where they are not known, it raises. All other functions have results of a fixed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from .._core.errors import ConcreteValueError, ShapeError
-from .._core.primitive import Primitive
+from .._core.errors import ShapeError
 from .._core.trace import Box, bind, peek
 from .._ops import elementwise, searching, structure
-from .arguments import array, axis_of, number_or_array, shape_of
+from .arguments import array, axis_of, found, number_or_array, shape_of
 from .elementwise import (
     astype,
     equal,
@@ -47,19 +46,6 @@ __all__ = [
 
 
 # ---- places
-
-
-def found(name: str, function: Callable[..., Any], *arrays: Any) -> Any:
-    """The integer arrays that a function finds; their shape depends on the values."""
-
-    def unknown(*_: Any, **__: Any) -> NoReturn:
-        raise ConcreteValueError(
-            f"{name} has a result whose shape depends on the values, which are not known inside "
-            "ga.vmap and ga.stage. Keep the shape, with np.where(condition, x, 0), or call it on "
-            "values from outside."
-        )
-
-    return bind(Primitive(name, function, multi=True, batch=unknown, shape=unknown), arrays)
 
 
 def nonzero(a: Any) -> tuple[Any, ...]:

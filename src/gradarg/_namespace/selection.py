@@ -15,10 +15,11 @@ from .._core.errors import ShapeError
 from .._core.trace import bind, peek
 from .._ops import elementwise, sorting, structure
 from . import indexing
-from .arguments import array, axis_of, concrete, number_or_array, shape_of
+from .arguments import array, axis_of, concrete, number_or_array, refuse_out, shape_of
 from .elementwise import astype
 from .indexing import getitem, take
 from .manipulation import broadcast_to, concatenate, moveaxis, zeros_like
+from .reductions import sort
 
 __all__ = [
     "append",
@@ -33,6 +34,7 @@ __all__ = [
     "piecewise",
     "resize",
     "select",
+    "sort_complex",
     "trim_zeros",
 ]
 
@@ -64,11 +66,12 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return astype(out, dtype, copy=False)
 
 
-def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
+def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
     """choices[a[i]][i] for each position i of the arrays broadcast together.
 
     `mode` says what becomes of an integer that no choice belongs to: 'raise', 'wrap' or 'clip'.
     """
+    refuse_out("choose", out)
     a = array(a)
     if a.dtype.kind not in "iub":
         raise TypeError(f"choose takes the numbers of choices, integers, not {a.dtype}.")
@@ -142,8 +145,9 @@ def _flat(a: Any, axis: int | None, name: str) -> tuple[Any, int]:
     return a, axis_of(axis, a.ndim, name)
 
 
-def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+def compress(condition: Any, a: Any, axis: int | None = None, out: None = None) -> Any:
     """The slices of a along an axis at which the condition, of one dimension, holds."""
+    refuse_out("compress", out)
     a, axis = _flat(a, axis, "compress")
     mask = concrete(condition, "compress(condition, a)")
     if np.ndim(mask) != 1:
@@ -176,6 +180,14 @@ def partition(
     """
     a, axis = _flat(a, axis, "partition")
     return indexing.take_along_axis(a, argpartition(a, kth, axis), axis)
+
+
+def sort_complex(a: Any) -> Any:
+    """a sorted along the last axis, by real parts and then imaginary ones, as complex numbers."""
+    x = sort(a)
+    if x.dtype.kind == "c":
+        return x
+    return astype(x, np.complex64 if x.dtype.char in "bhBH" else np.result_type(x, np.complex128))
 
 
 def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arguments import array, axis_of
+from .arguments import array, axis_of, found
 from .indexing import take
 from .manipulation import concatenate, ravel
-from .searching import found
 
 __all__ = [
     "intersect1d",
