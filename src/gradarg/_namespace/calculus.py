@@ -277,7 +277,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * mat
         edge = elementwise.logical_and(
             elementwise.equal(wrapped, -half), elementwise.greater(dd, 0)
         )
-        wrapped = elementwise.where(edge, half, wrapped)
+        wrapped = elementwise.where(edge, wrapped + period, wrapped)
     stays = elementwise.less(
         elementwise.absolute(dd),
         half if discont is None else (elementwise.maximum(number_or_array(discont), array(half))),

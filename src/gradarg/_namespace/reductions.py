@@ -143,7 +143,10 @@ def mean(
         return astype(mean(a, axis, np.float32, keepdims=keepdims, where=where), np.float16)
     axes = axes_of(axis, a.ndim, "mean")
     total = _reduce(structure.sum, "mean", masked("mean", a, where, 0), axes, keepdims, dtype)
-    return bind(elementwise.divide, (total, _number(a, axes, keepdims, where, total)))
+    if where is True or where is np._NoValue:
+        return bind(elementwise.divide, (total, _count(a, axes)))
+    count = _counted(a, axes, keepdims, where, total)
+    return _divided(total, count, bind(elementwise.CONSTANT["equal"], (count, 0)))
 
 
 def _count(a: Any, axes: tuple[int, ...]) -> int:
@@ -153,18 +156,19 @@ def _count(a: Any, axes: tuple[int, ...]) -> int:
     return count
 
 
-def _number(a: Any, axes: tuple[int, ...], keepdims: bool, where: Any, total: Any) -> Any:
-    """How many elements count: an integer, or under a mask floats beside the total.
-
-    Those are NaN where nothing counts: so is the mean then, and no derivative divides by 0.
-    """
-    if where is True or where is np._NoValue:
-        return _count(a, axes)
+def _counted(a: Any, axes: tuple[int, ...], keepdims: bool, where: Any, total: Any) -> Any:
+    """How many elements the mask lets through, as floats beside their total."""
     mask = bind(structure.broadcast_to, (array(where),), {"shape": tuple(a.shape)})
     count = _reduce(structure.sum, "mean", mask, axes, keepdims, np.dtype(np.intp))
-    dtype = np.zeros(0, total.dtype).real.dtype if total.dtype.kind in "fc" else np.dtype(float)
-    none = bind(elementwise.CONSTANT["equal"], (count, 0))
-    return bind(elementwise.where, (none, dtype.type(np.nan), astype(count, dtype)))
+    real = np.zeros(0, total.dtype).real.dtype
+    return astype(count, real if real.kind == "f" else np.dtype(float))
+
+
+def _divided(total: Any, count: Any, nothing: Any) -> Any:
+    """total / count, and NaN without derivative where there is nothing to divide."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out = bind(elementwise.divide, (total, bind(elementwise.where, (nothing, 1, count))))
+    return bind(elementwise.where, (nothing, out.dtype.type(np.nan), out))
 
 
 def var(
@@ -202,13 +206,14 @@ def variance(
         else (bind(elementwise.real, (d * bind(elementwise.conjugate, (d,)),)))
     )
     total = _reduce(structure.sum, name, squared, axes, keepdims)
-    free = _number(a, axes, keepdims, where, total) - ddof
     if where is True or where is np._NoValue:
+        free: Any = _count(a, axes) - ddof
         return bind(elementwise.divide, (total, free if free > 0 else 0))
-    if name.startswith("nan"):  # where NumPy says NaN for too few, and otherwise it divides by 0
-        free = bind(elementwise.where, (free > 0, free, free.dtype.type(np.nan)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return bind(elementwise.divide, (total, bind(elementwise.maximum, (free, 0))))
+    count = _counted(a, axes, keepdims, where, total)
+    free = bind(elementwise.maximum, (count - ddof, 0))
+    # NumPy divides by 0 where too few count, but in the nan family says NaN
+    decides = free if name.startswith("nan") else count
+    return _divided(total, free, bind(elementwise.CONSTANT["equal"], (decides, 0)))
 
 
 _mean = mean  # var and std have an argument of that name
