@@ -287,10 +287,36 @@ def _polynomials() -> Iterator[Call]:
     yield flat("roots", Z[0])
     yield smooth("poly", V)
     yield flat("poly", Z[0])
+    yield smooth("poly", np.array([[1.0, 2.0, 0.3], [0.2, 3.0, -1.0], [0.5, 0.1, -2.0]]))
     yield flat("poly", np.array([1 + 2j, 3, 1 - 2j]))
     yield flat("poly", np.array([3, 1]))
 
 
+def _fits() -> Iterator[Call]:
+    x, y, w = values((6,)), values((6,)), values((6,), POSITIVE)
+    for options in (
+        {},
+        {"w": w},
+        {"cov": True},
+        {"cov": "unscaled"},
+        {"w": w, "cov": True},
+    ):
+        yield smooth("polyfit", x, y, 2, **options)
+        yield smooth("polyfit", x, values((6, 2)), 2, **options)
+    yield smooth("polyfit", x, y, 0)
+    yield smooth("polyfit", x, y, 1, rcond=1e-9)
+    yield flat("polyfit", np.arange(4), np.array([1, 2, 4, 9]), 1)
+
+
 def calls() -> Iterator[Call]:
-    for part in (_masked, _with_holes, _quantiles, _moments, _counts, _calculus, _polynomials):
+    for part in (
+        _masked,
+        _with_holes,
+        _quantiles,
+        _moments,
+        _counts,
+        _calculus,
+        _polynomials,
+        _fits,
+    ):
         yield from part()

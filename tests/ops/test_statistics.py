@@ -368,6 +368,26 @@ def test_quotients():
     assert_array_equal(r.value, [0])
 
 
+def test_fits():
+    x, y = array(0, 1, 2, 4), array(1, 3, 2, 5)
+    found = np.polyfit(ga.Tensor(x), ga.Tensor(y), 1, full=True)
+    for a, b in zip(found, np.polyfit(x, y, 1, full=True)):
+        assert_allclose(a.value if isinstance(a, ga.Tensor) else a, b, rtol=1e-13)
+    slopes = ga.grad(lambda y: np.sum(np.polyfit(x, y, 1, full=True)[1]))(y)  # of the residuals
+    line = np.polyval(np.polyfit(x, y, 1), x)
+    assert_allclose(slopes, 2 * (y - line), atol=1e-13)
+    far = 100 + x  # whose powers are nearly multiples of each other
+    curve = lambda x: np.polyval(np.polyfit(x, y, 2), 103.0)
+    exact = ga.grad(lambda x: np.polyval(np.polyfit(x, y, 2), 3.0))(x)
+    assert_allclose(ga.grad(curve)(far), exact, rtol=1e-6)
+    with pytest.warns(np.exceptions.RankWarning):
+        np.polyfit(ga.Tensor(array(1, 1, 1)), array(1, 2, 3), 1)
+    with pytest.raises(ValueError, match="more points"):
+        np.polyfit(ga.Tensor(array(1, 2)), array(1, 2), 1, cov=True)
+    with pytest.raises(TypeError, match="shapes"):
+        np.polyfit(ga.Tensor(array(1, 2)), array(1, 2, 3), 1)
+
+
 def test_numpys_other_polynomials_take_points_or_refuse():
     c = np.array([1.0, 2.0, 3.0])
     assert ga.grad(lambda x: np.polynomial.polynomial.polyval(x, c))(2.0) == 14

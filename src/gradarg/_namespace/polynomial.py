@@ -6,6 +6,7 @@ derivatives. The result is the same polynomial.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,20 @@ from .._core.errors import ShapeError
 from .._core.trace import bind, peek
 from .._ops import elementwise as ops
 from .._ops import polynomial, structure
-from . import elementwise
+from . import elementwise, reductions
 from .arguments import array
 from .calculus import convolve
 from .elementwise import astype
 from .indexing import getitem
-from .manipulation import atleast_1d, broadcast_to, concatenate, ravel, reshape
+from .linalg import eigvals, inv, lstsq
+from .manipulation import atleast_1d, broadcast_to, concatenate, ravel, reshape, transpose
 
 __all__ = [
     "poly",
     "polyadd",
     "polyder",
     "polydiv",
+    "polyfit",
     "polyint",
     "polymul",
     "polysub",
@@ -144,6 +147,67 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return elementwise.power(astype(reshape(x, (-1, 1)), kind, copy=False), powers.astype(kind))
 
 
+def polyfit(
+    x: Any,
+    y: Any,
+    deg: int,
+    rcond: float | None = None,
+    full: bool = False,
+    w: Any = None,
+    cov: Any = False,
+) -> Any:
+    """The polynomial of a degree with the least sum of squares of w * (y - p(x)).
+
+    Returns its coefficients; with `full` also the residuals, rank, singular values and rcond; with
+    `cov` also their covariance matrix. Derivatives are those of `linalg.lstsq`.
+
+    >>> import gradarg as ga, numpy as np
+    >>> x = np.array([0.0, 1.0, 2.0])
+    >>> ga.jacobian(lambda y: np.polyfit(x, y, 1)[0])(np.array([1.0, 3.0, 4.0])).round(6) + 0.0
+    array([-0.5,  0. ,  0.5])
+    """
+    order = int(deg) + 1
+    x, y = array(x) + 0.0, array(y) + 0.0
+    if order < 1:
+        raise ValueError(f"polyfit: the degree must not be negative, not {deg}.")
+    if x.ndim != 1 or not x.size or y.ndim not in (1, 2) or y.shape[0] != x.shape[0]:
+        raise TypeError(
+            "polyfit takes x in a row, not empty, and y of the same length (or its columns), not "
+            f"the shapes {tuple(x.shape)} and {tuple(y.shape)}."
+        )
+    if rcond is None:
+        rcond = x.shape[0] * np.finfo(x.dtype).eps
+    left, right = vander(x, order), y
+    if w is not None:
+        w = array(w) + 0.0
+        if w.shape != x.shape:
+            raise TypeError(f"polyfit: weights of shape {tuple(w.shape)} for {x.shape[0]} points.")
+        left = left * reshape(w, (-1, 1))
+        right = right * (reshape(w, (-1, 1)) if y.ndim == 2 else w)
+    scale = elementwise.sqrt(reductions.sum(left * left, 0))
+    left = left / scale
+    c, residuals, rank, singular = lstsq(left, right, rcond)
+    c = c / (reshape(scale, (-1, 1)) if y.ndim == 2 else scale)
+    known = peek(rank)
+    if not full and known is not None and known != order:
+        message = "Polyfit may be poorly conditioned"
+        warnings.warn(message, np.exceptions.RankWarning, stacklevel=2)
+    if full:
+        return c, residuals, rank, singular, rcond
+    if not cov:
+        return c
+    base = inv(transpose(left) @ left) / (reshape(scale, (-1, 1)) * scale)
+    if isinstance(cov, str) and cov == "unscaled":
+        return c, base if y.ndim == 1 else reshape(base, (*base.shape, 1))
+    if x.shape[0] <= order:
+        raise ValueError(
+            f"polyfit: the covariance needs more points than coefficients, but there are "
+            f"{x.shape[0]} for {order}. cov='unscaled' leaves the residuals out."
+        )
+    factor = residuals / (x.shape[0] - order)
+    return c, base * factor if y.ndim == 1 else reshape(base, (*base.shape, 1)) * factor
+
+
 def roots(p: Any) -> Any:
     """The roots of a polynomial, as NumPy orders them; real numbers if all of them are real.
 
@@ -182,8 +246,10 @@ def poly(seq_of_zeros: Any) -> Any:
            [-1., -1.],
            [ 2.,  1.]])
     """
-    z = atleast_1d(array(seq_of_zeros))
-    if z.ndim != 1:
+    z, real_matrix = atleast_1d(array(seq_of_zeros)), False
+    if z.ndim == 2 and z.shape[0] == z.shape[1] and z.shape[0]:
+        real_matrix, z = z.dtype.kind != "c", eigvals(z)
+    elif z.ndim != 1:
         raise ValueError(f"poly takes roots in a row or a square matrix, not {tuple(z.shape)}.")
     if not z.shape[0]:
         return np.float64(1.0)
@@ -192,5 +258,7 @@ def poly(seq_of_zeros: Any) -> Any:
     for k in range(z.shape[0]):
         out = convolve(out, concatenate([np.ones(1, z.dtype), -getitem(z, slice(k, k + 1))]))
     values = peek(z)
-    paired = values is not None and np.all(np.sort(values) == np.sort(np.conjugate(values)))
+    paired = real_matrix or (
+        values is not None and np.all(np.sort(values) == np.sort(np.conjugate(values)))
+    )
     return elementwise.real(out) if z.dtype.kind == "c" and paired else out
