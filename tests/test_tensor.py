@@ -167,16 +167,6 @@ def test_numpy_protocols(call, requires_grad):
     assert same(call(tensor(requires_grad=requires_grad)), call(X))
 
 
-def test_augmented_assignment_makes_a_new_tensor():
-    t = u = tensor()
-    t += 1
-    t *= u
-    assert same(u, X) and same(t, (X + 1) * X)
-    number = 2.0
-    number *= u
-    assert same(number, 2 * X)
-
-
 def test_iteration_len_membership_and_unpacking():
     t = tensor()
     assert len(t) == 2

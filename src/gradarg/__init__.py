@@ -45,6 +45,14 @@ from ._creation import (
     zeros,
 )
 from ._namespace import fft, linalg
+from ._namespace.assignment import (
+    copyto,
+    fill_diagonal,
+    place,
+    put,
+    put_along_axis,
+    putmask,
+)
 from ._namespace.calculus import (
     convolve,
     correlate,
@@ -522,6 +530,7 @@ __all__ = [
     "copysign",
     "corrcoef",
     "correlate",
+    "copyto",
     "cos",
     "cosh",
     "count_nonzero",
@@ -564,6 +573,7 @@ __all__ = [
     "finfo",
     "fix",
     "flatnonzero",
+    "fill_diagonal",
     "flip",
     "fliplr",
     "flipud",
@@ -699,6 +709,7 @@ __all__ = [
     "permute_dims",
     "pi",
     "piecewise",
+    "place",
     "poly",
     "polyadd",
     "polyder",
@@ -714,6 +725,9 @@ __all__ = [
     "prod",
     "ptp",
     "quantile",
+    "put",
+    "put_along_axis",
+    "putmask",
     "rad2deg",
     "radians",
     "ravel",

@@ -10,7 +10,7 @@ import inspect
 import itertools
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -24,6 +24,7 @@ from ._core.errors import (
 from ._core.tape import EAGER, Leaf, Port, backward, match
 from ._core.trace import Box, ShapeDtype, Trace, bind, box, constant, peek
 from ._namespace import (
+    assignment,
     calculus,
     contraction,
     elementwise,
@@ -41,6 +42,7 @@ from ._namespace import (
     sets,
     statistics,
     ufuncs,
+    views,
 )
 from ._ops import elementwise as ops
 from ._ops import structure
@@ -59,6 +61,7 @@ _MODULES = (
     calculus,
     statistics,
     polynomial,
+    assignment,
 )
 _CONST = ops.CONSTANT
 _ACCUMULATE = threading.Lock()
@@ -197,6 +200,7 @@ class Tensor(Box):
                 f"of shape {fresh.shape}."
             )
         self._inner = fresh._inner
+        views.refresh(self)
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The value as a read-only array, as `value`."""
@@ -225,7 +229,8 @@ class Tensor(Box):
             raise ConcreteValueError(
                 f"{call} would take the value out of {self._trace}, and its derivative, or its "
                 "place there, would be lost. Stay inside with NumPy's functions (np.sin for "
-                "math.sin, np.stack for np.array), or return it with has_aux=True."
+                "math.sin, np.stack for np.array, and np.zeros(shape, like=t) for an array to "
+                "write into), or return it with has_aux=True."
                 + (index if self.dtype.kind in "biu" else "")
             )
 
@@ -235,8 +240,8 @@ class Tensor(Box):
         if self._node is not None:
             raise ConcreteValueError(
                 f"{call} would lose the derivative of {self!r:.99}. Stay in the graph with NumPy's "
-                "functions (np.sin for math.sin, np.stack for np.array), or leave it on purpose "
-                "with t.item() or t.detach()."
+                "functions (np.sin for math.sin, np.stack for np.array, np.zeros(shape, like=t) to "
+                "have an array to write into), or leave it on purpose with t.item() or t.detach()."
             )
         return self._inner
 
@@ -388,33 +393,37 @@ class Tensor(Box):
 
     # ---- NumPy's protocols
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if any(o is not None for o in kwargs.pop("out", None) or ()):
-            raise ImmutableError(
-                f"np.{ufunc.__name__}(..., out=) or an in-place operator would write a tensor into "
-                "an array, where its derivative would be lost. Use the result: x = x + t."
-            )
+    def __array_ufunc__(
+        self, ufunc: Any, method: str, *inputs: Any, out: Any = (), **kwargs: Any
+    ) -> Any:
+        name = f"np.{ufunc.__name__}"
+        if method == "at":
+            return assignment.at(ufunc, inputs, f"{name}.at")
+        places = [o for o in out if o is not None]
+        for place in places:
+            assignment.target(place, f"{name}(..., out=) or an in-place operator")
         function = UFUNCS.get(ufunc)
         if function is None or (method != "__call__" and method not in ufuncs.METHODS):
             raise _no_rule(ufunc, "" if method == "__call__" else f".{method}")
         if method != "__call__":
-            return _call(ufunc, ufuncs.METHODS[method], (ufunc, function, *inputs), kwargs)
-        if not kwargs:
-            return function(*inputs)
-        return _call(ufunc, ufuncs.call, (ufunc, function, inputs), kwargs)
+            result = _call(ufunc, ufuncs.METHODS[method], (ufunc, function, *inputs), kwargs)
+        elif kwargs:
+            result = _call(ufunc, ufuncs.call, (ufunc, function, inputs), kwargs)
+        else:
+            result = function(*inputs)
+        return _stored(places, result, name) if places else result
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func not in FUNCTIONS:
             raise _no_rule(func)
-        if kwargs.get("out", 0) is None:
+        name = _spelled(func)
+        out = kwargs.get("out")
+        if out is not None:
+            assignment.target(out, f"{name}(..., out=)")
+        if "out" in kwargs:
             kwargs = {k: v for k, v in kwargs.items() if k != "out"}
-        return _call(func, FUNCTIONS[func], args, kwargs)
-
-    def _filled(self, shape: tuple[int, ...], number: Any) -> Any:
-        """A constant beside this one: a tensor, or inside a transform an array of no size."""
-        if self._trace is EAGER:
-            return Tensor(np.full(shape, number))
-        return structure.constant_array(number, shape)
+        result = _call(func, FUNCTIONS[func], args, kwargs)
+        return result if out is None else _stored([out], result, name)
 
     # ---- the array API standard, and exchange with other libraries
 
@@ -473,14 +482,11 @@ class Tensor(Box):
         return indexing.getitem(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise ImmutableError(
-            "A tensor does not change in place, for the graph may need its value: x[i] = v. "
-            "Write x = x.at[i].set(v), or build it with np.where, np.stack or np.concatenate."
-        )
+        assignment.setitem(self, index, value)
 
     @property
     def at(self) -> indexing.AtIndexer:
-        """Functional updates: `x.at[i].set(v)` and `x.at[i].add(v)` return a changed copy."""
+        """Functional updates: `x.at[i].set(v)`, `.add(v)` and others return a changed copy."""
         return indexing.AtIndexer(self)
 
     # ---- operators
@@ -654,8 +660,46 @@ class Tensor(Box):
         return elementwise.clip(self, min, max)
 
     def flatten(self, order: str = "C") -> Any:
-        """All elements in one dimension."""
-        return manipulation.ravel(self, order)
+        """A copy of all elements in one dimension."""
+        return manipulation.copy(manipulation.ravel(self, order))
+
+    def fill(self, value: Any) -> None:
+        """Set all elements to one value, in place."""
+        assignment.setitem(self, Ellipsis, value)
+
+    def sort(self, axis: int = -1, kind: Any = None, *, stable: Any = None) -> None:
+        """Sort along an axis, in place; `np.sort` gives a sorted copy."""
+        views.store(self, reductions.sort(self, axis, kind=kind, stable=stable), "t.sort()")
+
+
+def _in_place(name: str, symbol: str) -> Callable[[Any, Any], Any]:
+    """`x op= y`, which changes x itself, and with it whatever other names x has."""
+    operation = getattr(Tensor, f"__{name}__")
+
+    def operator(self: Tensor, other: Any) -> Any:
+        result = operation(self, other)
+        if result is NotImplemented or not (self.shape or views.is_array(self)):
+            return result  # of a number, which never changes, a new one
+        views.store(self, result, f"x {symbol}= y")
+        return self
+
+    operator.__name__ = operator.__qualname__ = f"__i{name}__"
+    return operator
+
+
+for _name, _symbol in {
+    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**",
+    "matmul": "@", "and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>",
+}.items():  # fmt: skip
+    setattr(Tensor, f"__i{_name}__", _in_place(_name, _symbol))
+
+
+def _stored(places: Sequence[Any], result: Any, name: str) -> Any:
+    """Results written into the tensors given as `out`."""
+    results = result if isinstance(result, tuple) else (result,)
+    for place, value in zip(places, results):
+        views.store(place, value, f"{name}(..., out=)")
+    return places[0] if len(places) == 1 else tuple(places)
 
 
 def _tensor(value: Any) -> Tensor:
@@ -706,13 +750,16 @@ def _call(func: Any, function: Callable[..., Any], args: Any, kwargs: dict[str, 
     return function(*args, **kwargs)
 
 
-def _no_rule(func: Any, how: str = "") -> DerivativeError:
+def _spelled(func: Any) -> str:
     module = (getattr(func, "__module__", None) or "numpy").replace("numpy", "np")
-    call = f"{module}.{func.__name__}{how}"
+    return f"{module}.{func.__name__}"
+
+
+def _no_rule(func: Any, how: str = "") -> DerivativeError:
     return DerivativeError(
-        f"{call} has no derivative rule in gradarg, so a tensor cannot pass through it. Write it "
-        "with functions that have one, give it one with ga.custom_vjp, or, where no derivative is "
-        "wanted, call it on t.detach().value."
+        f"{_spelled(func)}{how} has no derivative rule in gradarg, so a tensor cannot pass through "
+        "it. Write it with functions that have one, give it one with ga.custom_vjp, or, where no "
+        "derivative is wanted, call it on t.detach().value."
     )
 
 

@@ -40,9 +40,18 @@ class Call:
         return reference(*self.args, **self.options)
 
     def __str__(self) -> str:
-        words = [str(getattr(a, "shape", a)) for a in self.args]
-        words += [f"{k}={v}" for k, v in self.options.items()]
+        words = [*map(_named, self.args), *(f"{k}={_named(v)}" for k, v in self.options.items())]
         return f"{self.name}({', '.join(words)})"
+
+
+def _named(x: Any) -> str:
+    """An argument in a test's name, the same in every process."""
+    if isinstance(x, (list, tuple)):
+        brackets = "[]" if isinstance(x, list) else "()"
+        return brackets[0] + ", ".join(map(_named, x)) + brackets[1]
+    if isinstance(x, type) or callable(x):
+        return str(x.__name__)
+    return str(getattr(x, "shape", x))
 
 
 def smooth(name: str, *args: Any, **options: Any) -> Call:

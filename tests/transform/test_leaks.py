@@ -257,8 +257,8 @@ MASKS = {
     "x[x > 1]": lambda x: np.sum(x[x > 1]),
     "X[x > 1] of an array": lambda x: np.sum(np.ones(3)[x > 1]),
     "x[..., mask]": lambda x: np.sum(x[..., x > 1]),
-    "set": lambda x: np.sum(x.at[x > 1].set(0.0)),
-    "add": lambda x: np.sum(x.at[x > 1].add(1.0)),
+    "set": lambda x: np.sum(x.at[x > 1].set(np.ones(1))),
+    "multiply": lambda x: np.sum(x.at[..., x > 1].multiply(2.0)),
 }
 
 

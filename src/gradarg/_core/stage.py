@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .trace import Box, ShapeDtype, Trace, box, constant, shape_dtype
+from .trace import Box, ShapeDtype, Trace, bare, box, constant, shape_dtype
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -42,7 +42,7 @@ class Stage(Trace):
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             self.refuse(primitive.name)
-        args = [a if isinstance(a, Box) else constant(a, primitive.name) for a in args]
+        args = [bare(a) if isinstance(a, Box) else constant(a, primitive.name) for a in args]
         types = [
             a._inner if self.owns(a) else shape_dtype(a) if hasattr(a, "shape") else a for a in args
         ]

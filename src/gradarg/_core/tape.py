@@ -22,6 +22,7 @@ from .trace import (
     Box,
     ShapeDtype,
     Trace,
+    bare,
     bind,
     box,
     constant,
@@ -168,6 +169,7 @@ class Tape(Trace):
                     if node is not None:
                         tracked = True
                     continue
+                a = bare(a)
             elif a.__class__ is not float and a.__class__ is not int:
                 a = constant(a, primitive.name)
                 if strange is None:

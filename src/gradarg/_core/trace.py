@@ -31,17 +31,15 @@ _NUMBERS = (bool, int, float, complex, np.generic)
 class Box:
     """A value under watch by a trace. `Tensor` is the one subclass users meet."""
 
-    __slots__ = ("__weakref__", "_inner", "_node", "_trace")
+    __slots__ = ("__weakref__", "_base", "_inner", "_node", "_trace", "_views")
 
     _inner: Any  # the value, one level down: an array, a box of an outer trace, a ShapeDtype
     _trace: Trace
     _node: Any  # the trace's mark: a Node, a tangent, a Var, ...
+    _base: Any  # of a view: what it is a view of. Unset where there is none, as is _views
+    _views: Any
 
     kind: ClassVar[type[Box]]  # what operations return; _tensor.py says
-
-    def _filled(self, shape: tuple[int, ...], number: Any) -> Any:
-        """A constant beside this value."""
-        raise NotImplementedError
 
 
 def box(data: Any, trace: Trace, node: Any) -> Box:
@@ -49,6 +47,13 @@ def box(data: Any, trace: Trace, node: Any) -> Box:
     new = object.__new__(Box.kind)
     new._inner, new._trace, new._node = data, trace, node
     return new
+
+
+def bare(value: Any) -> Any:
+    """The array of an eager tensor without derivative: a constant of every transform."""
+    if isinstance(value, Box) and value._trace.level == 0 and value._node is None:
+        return value._inner
+    return value
 
 
 class Trace:
@@ -77,7 +82,7 @@ class Trace:
     def lower(self, value: Any) -> Any:
         """The value one level down; constants of this trace are there already."""
         if isinstance(value, Box):
-            return value._inner if value._trace is self else value
+            return value._inner if value._trace is self else bare(value)
         return constant(value, str(self))
 
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -225,6 +230,16 @@ def ones(like: Any) -> Any:
 
 # Traces below this level record nothing: no_grad silences what is active, not what starts inside.
 _NO_GRAD_BELOW: ContextVar[int] = ContextVar("no_grad_below", default=0)
+
+
+@contextmanager
+def recorded() -> Iterator[None]:
+    """Within the block operations record their derivatives, whatever no_grad says outside."""
+    token = _NO_GRAD_BELOW.set(0)
+    try:
+        yield
+    finally:
+        _NO_GRAD_BELOW.reset(token)
 
 
 @contextmanager

@@ -181,11 +181,15 @@ def einsum(subscripts: str, /, *operands: Any, optimize: Any = None) -> Any:
         raise ShapeError("einsum takes its subscripts as a string first, such as 'ij,jk->ik'.")
     arrays = [array(x) for x in operands]
     inputs, output = _explicit(subscripts, arrays)
+    if len(arrays) == 1 and len(inputs[0]) == len(output):  # a view, as in NumPy
+        return transpose(arrays[0], [inputs[0].index(c) for c in output])
     for i, letters in enumerate(inputs):
         arrays[i], inputs[i] = _distinct(arrays[i], letters)
     for i, letters in enumerate(inputs):
         elsewhere = set(output).union(*(inputs[:i] + inputs[i + 1 :]))
         arrays[i], inputs[i] = _summed(arrays[i], letters, elsewhere)
+    if len(arrays) == 1 and inputs[0] == output:
+        return arrays[0]
     params = {"subscripts": f"{','.join(inputs)}->{output}"}
     try:
         return bind(contract.einsum, arrays, params)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from .._core.primitive import Primitive
-from .._core.trace import bind
+from .._core.trace import Box, bind
 from .._ops import elementwise as ops
 from .._ops import structure
 from .arguments import array, concrete, found, number_or_array, refuse_out
 from .inspection import at_home
+from .views import link, view
 
 __all__ = [
     "abs",
@@ -208,8 +209,6 @@ sinc = _unary(ops.sinc, "sin(pi x) / (pi x), 1 at 0")
 absolute = _unary(ops.absolute, "|x|; its derivative at 0 is 0")
 fabs = _unary(ops.fabs, "|x|; its derivative at 0 is 0")
 conjugate = _unary(ops.conjugate, "the complex conjugate of x")
-real = _unary(ops.real, "the real part of x")
-imag = _unary(ops.imag, "the imaginary part of x")
 sigmoid = _unary(ops.sigmoid, "1 / (1 + e**-x), at any x without overflow")
 softplus = _unary(ops.softplus, "log(1 + e**x), at any x without overflow")
 log_sigmoid = _unary(ops.log_sigmoid, "log(1 / (1 + e**-x)), at any x without overflow")
@@ -276,6 +275,22 @@ gcd = _constant("gcd")
 lcm = _constant("lcm")
 
 # ---- with cases of their own
+
+
+def real(x: Any, /) -> Any:
+    """The real part of x."""
+    return view(ops.real, array(x), {})
+
+
+def imag(x: Any, /) -> Any:
+    """The imaginary part of x."""
+    x = array(x)
+    if x.dtype.kind == "c":
+        return view(ops.imag, x, {})
+    out = bind(ops.imag, (x,))
+    if isinstance(out, Box):
+        link(out, x, imag, {})  # read-only
+    return out
 
 
 def power(x: Any, y: Any, /) -> Any:

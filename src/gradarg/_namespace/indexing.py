@@ -8,16 +8,18 @@ result axes put where NumPy puts them.
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from .._core.errors import ConcreteValueError, ShapeError
-from .._core.trace import Box, bind
+from .._core.trace import Box, bind, peek
 from .._ops import elementwise, structure
+from . import elementwise as namespace
 from .arguments import array, axis_of, refuse_out
 from .elementwise import astype
+from .views import link
 
 __all__ = ["take", "take_along_axis"]
 
@@ -26,7 +28,11 @@ def getitem(x: Any, index: Any) -> Any:
     """x[index]."""
     index = index if isinstance(index, tuple) else (index,)
     if all(_is_basic(i) for i in index):
-        return bind(structure.getitem, (x,), {"index": tuple(map(_plain, index))})
+        params = {"index": tuple(map(_plain, index))}
+        out = bind(structure.getitem, (x,), params)
+        if isinstance(out, Box) and (out.shape or Ellipsis in index):  # type: ignore[attr-defined]
+            link(out, x, structure.getitem, params)  # else it is a number, and no view
+        return out
     if len(index) <= x.ndim and all(
         i.__class__ is np.ndarray and i.dtype.kind in "iu" for i in index
     ):  # the usual case needs no plan: x[rows], x[rows, columns]
@@ -53,8 +59,11 @@ def _ordered(x: Any, order: Sequence[int]) -> Any:
     return x if order == tuple(range(x.ndim)) else bind(structure.transpose, (x,), {"axes": order})
 
 
-def _changed(x: Any, index: Any, values: Any, *, add: bool) -> Any:
-    """A copy of x in which x[index] is set to, or increased by, the values."""
+Combine = Callable[[Any, Any], Any]
+
+
+def changed(x: Any, index: Any, values: Any, combine: Combine | None = None) -> Any:
+    """A copy of x in which x[index] is the values, or `combine(x[index], values)`."""
     index = index if isinstance(index, tuple) else (index,)
     values = array(values)
     if values.dtype != x.dtype:
@@ -63,24 +72,86 @@ def _changed(x: Any, index: Any, values: Any, *, add: bool) -> Any:
         params = {"index": tuple(map(_plain, index))}
         shape = structure.constant_array(False, tuple(x.shape))[params["index"]].shape
         values = _fitting(values, shape)
-        if add:
-            values = bind(elementwise.add, (bind(structure.getitem, (x,), params), values))
+        if combine is not None:
+            values = _combined(combine, bind(structure.getitem, (x,), params), values)
         return bind(structure.put, (x, values), params)
+    mask = _whole_mask(x, index, values)
+    if mask is not None and (combine is None or peek(mask) is None):
+        values = _fitting(values, tuple(x.shape[mask.ndim :]))
+        if combine is not None:
+            values = _combined(combine, x, values)
+        mask = bind(structure.reshape, (mask,), {"shape": mask.shape + (1,) * (x.ndim - mask.ndim)})
+        return bind(elementwise.where, (mask, values, x))
     plan = _Plan(x, index)
     part = plan.bring(x)
     rest = tuple(part.shape[len(plan.arrays) :])
     shape = rest[: plan.target] + _common_shape(plan.arrays) + rest[plan.target :]
     values = bind(structure.broadcast_to, (_fitting(values, shape),), {"shape": shape})
     values = _move_group(values, plan.target, plan.rank, 0)
-    if add:
+    if combine is None:
+        part = bind(structure.update, (part, values, *plan.arrays))
+    elif combine in (np.add, namespace.add):
         added = bind(structure.scatter_add, (values, *plan.arrays), {"shape": tuple(part.shape)})
         part = bind(elementwise.add, (part, added))
     else:
-        part = bind(structure.update, (part, values, *plan.arrays))
+        for arrays, some in _rounds(plan.arrays, values, part.shape):
+            new = _combined(combine, bind(structure.gather, (part, *arrays)), some)
+            part = bind(structure.update, (part, new, *arrays))
     part = _ordered(part, np.argsort(plan.order).tolist())
     if plan.slices:
         return bind(structure.put, (x, part), {"index": plan.index})
     return part
+
+
+def _combined(combine: Combine, x: Any, values: Any) -> Any:
+    """The combination in the dtype of x, into which it is to be written."""
+    new = combine(x, values)
+    if not np.can_cast(new.dtype, x.dtype, "same_kind"):
+        raise TypeError(
+            f"A result of {new.dtype} cannot be written into an array of {x.dtype} without loss."
+        )
+    return new if new.dtype == x.dtype else astype(new, x.dtype)
+
+
+def _whole_mask(x: Any, index: tuple[Any, ...], values: Any) -> Any:
+    """The mask, if the index is one over the first axes and the values are alike for all of it.
+
+    Then its values need not be known.
+    """
+    if len(index) != 1 or isinstance(index[0], slice):
+        return None
+    mask = _array(index[0])
+    if not _is_mask(mask) or not 0 < mask.ndim <= x.ndim:
+        return None
+    if tuple(mask.shape) != tuple(x.shape[: mask.ndim]) or values.ndim > x.ndim - mask.ndim:
+        return None
+    return mask
+
+
+def _rounds(
+    arrays: Sequence[Any], values: Any, shape: tuple[int, ...]
+) -> Iterator[tuple[Sequence[Any], Any]]:
+    """Index arrays and their values in parts, in none of which an element is named twice."""
+    known = [peek(a) for a in arrays]
+    if any(a is None for a in known):
+        raise ConcreteValueError(
+            "x.at[i].multiply, .min or .max (or a ufunc's .at) with an index that is not known "
+            "here: an element may be named twice. Use np.where, or an index that does not depend "
+            "on the inputs."
+        )
+    lead = _common_shape(arrays)
+    flat = [np.broadcast_to(a, lead).ravel() for a in known]
+    flat = [np.where(a < 0, a + n, a) for a, n in zip(flat, shape)]
+    places = np.ravel_multi_index(flat, shape[: len(flat)])
+    order = np.argsort(places, kind="stable")
+    ordered = places[order]
+    turn = np.empty(places.size, np.intp)  # the how many-th time that a place is named
+    turn[order] = np.arange(places.size) - np.searchsorted(ordered, ordered)
+    rest = tuple(values.shape[len(lead) :])
+    rows = bind(structure.reshape, (values,), {"shape": (places.size, *rest)})
+    for k in range(int(turn.max(initial=-1)) + 1):
+        chosen = np.flatnonzero(turn == k)
+        yield [a[chosen] for a in flat], bind(structure.gather, (rows, chosen))
 
 
 def _fitting(values: Any, shape: tuple[int, ...]) -> Any:
@@ -92,7 +163,9 @@ def _fitting(values: Any, shape: tuple[int, ...]) -> Any:
     except ValueError:
         fits = False
     if not fits:
-        raise ShapeError(f"x.at[...]: values of shape {given} do not fit a part of shape {shape}.")
+        raise ShapeError(
+            f"x[...] = v or x.at[...]: values of shape {given} do not fit a part of shape {shape}."
+        )
     return bind(structure.reshape, (values,), {"shape": given[extra:]}) if extra else values
 
 
@@ -100,6 +173,12 @@ def _is_basic(i: Any) -> bool:
     if i.__class__ is int or i.__class__ is slice or i is None or i is Ellipsis:
         return True
     return isinstance(i, np.integer) or (isinstance(i, int) and not isinstance(i, bool))
+
+
+def plain_index(index: Any) -> tuple[Any, ...] | None:
+    """A basic index in the form that `getitem` keeps; None of any other."""
+    index = index if isinstance(index, tuple) else (index,)
+    return tuple(map(_plain, index)) if all(_is_basic(i) for i in index) else None
 
 
 def _plain(i: Any) -> Any:
@@ -265,10 +344,15 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 class At:
     """`x.at[index]`: functional updates, which leave x as it is.
 
+    Where an index names an element more than once, `set` leaves the last value and the others
+    apply all of them, in order, as NumPy's `ufunc.at` does.
+
     >>> import gradarg as ga, numpy as np
     >>> x = ga.Tensor([1.0, 2.0, 3.0])
     >>> x.at[0].set(10.0), x.at[[1, 1]].add(5.0)
     (Tensor([10.,  2.,  3.]), Tensor([ 1., 12.,  3.]))
+    >>> x.at[[1, 1]].multiply(5.0), x.at[1:].min(2.5), x.at[:2].max(1.5)
+    (Tensor([ 1., 50.,  3.]), Tensor([1. , 2. , 2.5]), Tensor([1.5, 2. , 3. ]))
     """
 
     __slots__ = ("_index", "_x")
@@ -278,11 +362,23 @@ class At:
 
     def set(self, values: Any) -> Any:
         """A copy of x with x[index] = values."""
-        return _changed(self._x, self._index, values, add=False)
+        return changed(self._x, self._index, values)
 
     def add(self, values: Any) -> Any:
-        """A copy of x with values added at the index, as often as an element is named."""
-        return _changed(self._x, self._index, values, add=True)
+        """A copy of x with values added at the index."""
+        return changed(self._x, self._index, values, namespace.add)
+
+    def multiply(self, values: Any) -> Any:
+        """A copy of x multiplied by values at the index."""
+        return changed(self._x, self._index, values, namespace.multiply)
+
+    def min(self, values: Any) -> Any:
+        """A copy of x with the smaller of x and values at the index."""
+        return changed(self._x, self._index, values, namespace.minimum)
+
+    def max(self, values: Any) -> Any:
+        """A copy of x with the larger of x and values at the index."""
+        return changed(self._x, self._index, values, namespace.maximum)
 
 
 class AtIndexer:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from .._core.errors import ShapeError
-from .._core.trace import Box, bind
+from .._core.trace import Box, bind, peek
 from .._ops import elementwise, structure
 from . import arguments
 from .arguments import array, axes_of, axis_of, number_or_array, refuse_out, shape_of
 from .elementwise import astype
 from .indexing import getitem, take
+from .views import constant_tensor, link, view
 
 __all__ = [
     "array_split",
@@ -117,7 +118,9 @@ def reshape(
     if order != "C":
         raise ShapeError(f"reshape: order {order!r} is not one of 'C', 'F'.")
     new = _without_minus_one(shape_of(shape if newshape is None else newshape, "reshape"), a)
-    return bind(structure.reshape, (a,), {"shape": new})
+    if copy:
+        return bind(structure.reshape, (a,), {"shape": new})
+    return view(structure.reshape, a, {"shape": new})
 
 
 def _without_minus_one(new: tuple[int, ...], a: Any) -> tuple[int, ...]:
@@ -149,7 +152,7 @@ def transpose(a: Any, axes: Sequence[int] | None = None) -> Any:
         order = tuple(axis_of(i, a.ndim, "transpose") for i in axes)
         if sorted(order) != list(range(a.ndim)):
             raise ShapeError(f"transpose: {tuple(axes)} is no order of {a.ndim} axes.")
-    return bind(structure.transpose, (a,), {"axes": order})
+    return view(structure.transpose, a, {"axes": order})
 
 
 permute_dims = transpose
@@ -161,7 +164,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     order = list(range(a.ndim))
     i, j = axis_of(axis1, a.ndim, "swapaxes"), axis_of(axis2, a.ndim, "swapaxes")
     order[i], order[j] = order[j], order[i]
-    return bind(structure.transpose, (a,), {"axes": tuple(order)})
+    return view(structure.transpose, a, {"axes": tuple(order)})
 
 
 def matrix_transpose(x: Any, /) -> Any:
@@ -183,7 +186,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     order = [i for i in range(a.ndim) if i not in sources]
     for target, source_ in sorted(zip(targets, sources)):
         order.insert(target, source_)
-    return bind(structure.transpose, (a,), {"axes": tuple(order)})
+    return view(structure.transpose, a, {"axes": tuple(order)})
 
 
 def _several(axes: Any) -> Any:
@@ -204,7 +207,7 @@ def expand_dims(a: Any, axis: Any = 0) -> Any:
     places = axes_of(tuple(new), a.ndim + len(new), "expand_dims")
     old = iter(a.shape)
     full = tuple(1 if i in places else next(old) for i in range(a.ndim + len(places)))
-    return bind(structure.reshape, (a,), {"shape": full})
+    return view(structure.reshape, a, {"shape": full})
 
 
 def squeeze(a: Any, axis: Any = None) -> Any:
@@ -218,7 +221,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     if any(a.shape[i] != 1 for i in drop):
         raise ShapeError(f"squeeze: axis {axis} of the shape {tuple(a.shape)} is not of length 1.")
     kept = tuple(n for i, n in enumerate(a.shape) if i not in drop)
-    return bind(structure.reshape, (a,), {"shape": kept})
+    return view(structure.reshape, a, {"shape": kept})
 
 
 def atleast_1d(*arys: Any) -> Any:
@@ -254,7 +257,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
         fits = False
     if not fits:
         raise ShapeError(f"broadcast_to: the shape {tuple(x.shape)} does not broadcast to {shape}.")
-    return bind(structure.broadcast_to, (x,), {"shape": shape})
+    return view(structure.broadcast_to, x, {"shape": shape})
 
 
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
@@ -479,9 +482,9 @@ def meshgrid(
     out = []
     for part, place in zip(parts, places):
         shape = tuple(part.size if i == place else 1 for i in range(len(parts)))
-        part = bind(structure.reshape, (part,), {"shape": shape})
+        part = view(structure.reshape, part, {"shape": shape})
         if not sparse:
-            part = bind(structure.broadcast_to, (part,), {"shape": tuple(full)})
+            part = view(structure.broadcast_to, part, {"shape": tuple(full)})
         out.append(astype(part, part.dtype) if copy else part)
     return tuple(out)
 
@@ -504,7 +507,7 @@ def tile(A: Any, reps: Any) -> Any:
     paired = reshape(a, tuple(n for s in sizes for n in (1, s)))
     spread = broadcast_to(paired, tuple(n for r, s in zip(reps, sizes) for n in (r, s)))
     out = bind(structure.reshape, (spread,), {"shape": tuple(r * s for r, s in zip(reps, sizes))})
-    return copy(out) if set(reps) <= {1} else out
+    return copy(out) if set(reps) <= {1} or not a.ndim else out
 
 
 def flip(m: Any, axis: Any = None) -> Any:
@@ -563,11 +566,14 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 def _diagonal(name: str, a: Any, offset: int, axis1: int, axis2: int) -> Any:
     a = array(a)
     axes = [axis_of(i, a.ndim, name) for i in (axis1, axis2)]
-    a = moveaxis(a, axes, (-2, -1))
-    rows, columns = a.shape[-2:]
+    moved = moveaxis(a, axes, (-2, -1))
+    rows, columns = moved.shape[-2:]
     start = (max(-offset, 0), max(offset, 0))
     k = np.arange(max(0, min(rows - start[0], columns - start[1])))
-    return getitem(a, (Ellipsis, k + start[0], k + start[1]))
+    out = getitem(moved, (Ellipsis, k + start[0], k + start[1]))
+    if isinstance(out, Box) and isinstance(a, Box):
+        link(out, a, diagonal, {"offset": offset, "axis1": axis1, "axis2": axis2})
+    return out
 
 
 def diag(v: Any, k: int = 0) -> Any:
@@ -651,8 +657,15 @@ def _filled_like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:
     a = array(a)
     dims = tuple(a.shape) if shape is None else shape_of(shape, "full_like")
     one = np.asarray(value).astype(a.dtype if dtype is None else dtype)
-    model = bind(structure.stop_gradient, (a,))
-    return model._filled(dims, one) if isinstance(model, Box) else np.full(dims, one)
+    if not isinstance(a, Box):
+        return np.full(dims, one)
+    known = peek(a)
+    if known is None:  # nothing of its size exists yet
+        return constant_tensor(structure.constant_array(one, dims))
+    like = known if shape is None else np.empty(dims, one.dtype)
+    return constant_tensor(
+        np.zeros_like(like, one.dtype) if one == 0 else np.full_like(like, one, one.dtype)
+    )
 
 
 def zeros_like(
@@ -710,5 +723,6 @@ def full_like(
     if not isinstance(value, Box):
         return _filled_like(a, value, dtype, shape)
     a = array(a)
+    dims = tuple(a.shape) if shape is None else shape_of(shape, "full_like")
     value = astype(value, a.dtype if dtype is None else dtype)
-    return broadcast_to(value, a.shape if shape is None else shape)
+    return bind(structure.broadcast_to, (value,), {"shape": dims})

@@ -117,7 +117,7 @@ def polyder(p: Any, m: int = 1) -> Any:
         n = p.shape[0]
         powers = np.arange(n - 1, 0, -1)
         p = getitem(p, slice(n - 1)) * powers
-    return elementwise.positive(p)
+    return p
 
 
 def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
@@ -133,7 +133,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     for i in range(int(m)):
         p = p / np.arange(p.shape[0], 0, -1)
         p = concatenate([p, getitem(constants, slice(i, i + 1))])
-    return elementwise.positive(p)
+    return p
 
 
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:

@@ -23,6 +23,7 @@ from .contraction import matmul
 from .elementwise import astype
 from .indexing import getitem, take_along_axis
 from .manipulation import broadcast_to, concatenate, moveaxis, ravel, reshape, squeeze, transpose
+from .views import constant_tensor
 
 __all__ = [
     "average",
@@ -575,7 +576,7 @@ def average(
 def _beside(like: Any, constant: Any) -> Any:
     """A constant that goes out with a result: a tensor beside tensors."""
     if isinstance(like, Box) and not isinstance(constant, Box):
-        return like._filled(constant.shape, constant.dtype.type(0)) + constant
+        return constant_tensor(np.array(constant))
     return constant
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from .._core import tree
 from .._core.errors import DerivativeError, ShapeError, TreeError
-from .._core.trace import Box, Trace, describe, zeros
+from .._core.trace import Box, Trace, bare, describe, zeros
+from .._namespace.views import constant_tensor
 
 ArgNums = int | Sequence[int]
 
@@ -110,14 +111,21 @@ def split_aux(out: Any, has_aux: bool, where: str) -> tuple[Any, Any]:
     return out
 
 
-def lowered(trace: Trace, value: Any) -> Any:
+def lowered(trace: Trace, value: Any, inputs: Sequence[Any]) -> Any:
     """A tree with this trace's boxes taken off, its arrays the caller's own."""
-    return tree.map(lambda x: handed_out(x._inner) if trace.owns(x) else x, value)
+
+    def of(x: Any) -> Any:
+        if not isinstance(x, Box):
+            return x
+        return handed_out(x._inner if trace.owns(x) else x, inputs)
+
+    return tree.map(of, value)
 
 
-def handed_out(value: Any) -> Any:
+def handed_out(value: Any, inputs: Sequence[Any]) -> Any:
     """A value that a graph may hold, for the caller to do with as he likes."""
-    return value.copy() if type(value) is np.ndarray else value
+    value = value.copy() if type(value) is np.ndarray else value
+    return owned([value], inputs)[0]
 
 
 def same_leaves(
@@ -148,26 +156,39 @@ def owned(
 ) -> list[Any]:
     """Results that are the caller's own: writable arrays that share no memory with others.
 
-    With `held`, a graph that lives on may hold them too. Where an input belongs to a transform, the
-    caller is that transform, and gets them as they are.
+    With `held`, a graph that lives on may hold them too. They are tensors where an input is one,
+    and else arrays, whatever constants the function made inside. Where an input belongs to a
+    transform, the caller is that transform, and gets them as they are.
     """
-    if any(isinstance(i, Box) and i._trace.level for i in inputs):
+    levels = [i._trace.level for i in inputs if isinstance(i, Box)]
+    if any(levels):
         return list(results)
     seen = {id(x) for x in (*inputs, *others)}
     fresh = []
     for r in results:
+        r = r if levels else bare(r)
         if type(r) is np.ndarray:
             if held or r.base is not None or not r.flags.writeable or id(r) in seen:
                 r = r.copy()
             seen.add(id(r))
+        if levels and isinstance(r, (np.ndarray, np.generic)):
+            r = constant_tensor(r)
         fresh.append(r)
+    return fresh
+
+
+def owned_each(results: Sequence[Any], inputs: Sequence[Any], held: bool = False) -> list[Any]:
+    """`owned`, for results each of which belongs to one of the inputs, and is of its kind."""
+    fresh: list[Any] = []
+    for r, i in zip(results, inputs):
+        fresh += owned([r], [i], [*inputs, *fresh], held)
     return fresh
 
 
 def zero(value: Any) -> Any:
     """The zero derivative of a value, of its kind; an array of no size until it is `owned`."""
     if isinstance(value, Box):
-        return np.zeros_like(value)
+        return constant_tensor(zeros(value))
     return zeros(value) if type(value) is np.ndarray else value.dtype.type(0)
 
 
@@ -196,6 +217,7 @@ __all__ = [
     "lowered",
     "numeric",
     "owned",
+    "owned_each",
     "same_leaves",
     "split_aux",
     "zero",

@@ -39,7 +39,7 @@ def jvp_as(
         out, aux = split_aux(f(*given.filled(boxes)), has_aux, given.where)
         outs, structure = tree.flatten(out)
         outs = [numeric(o, given.where) for o in outs]
-        aux = lowered(trace, aux)
+        aux = lowered(trace, aux, values)
     value = [o._inner if trace.owns(o) else o for o in outs]
     tangent = [o._node if trace.owns(o) else zero(o) for o in outs]
     results = (

@@ -132,7 +132,8 @@ def stage(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
             for leaf in given.leaves
         ]
         boxes = [trace.variable(t) for t in types]
+        inputs = [b._node for b in boxes]  # now, for f may write into its arguments
         outs, result = tree.flatten(f(*given.filled(boxes), **kwargs))
         outputs = [o._node if trace.owns(o) else numeric(o, given.where) for o in outs]
     name = getattr(f, "__name__", None) or describe(f)
-    return Graph(name, [b._node for b in boxes], trace.equations, outputs, given.structure, result)
+    return Graph(name, inputs, trace.equations, outputs, given.structure, result)

@@ -13,7 +13,7 @@ from .._core import tree
 from .._core.batch import Batch
 from .._core.errors import DerivativeError
 from .._core.trace import Box, ShapeDtype, box, describe
-from .arguments import ArgNums, Arguments, like, owned, same_leaves
+from .arguments import ArgNums, Arguments, like, owned, owned_each, same_leaves
 from .batch import exposed, vmap_as
 from .forward import jvp_as
 from .reverse import Pullback, grad_as, recorded
@@ -86,10 +86,11 @@ def _reverse(transform: str, f: Callable[..., Any], given: Arguments, pullback: 
         units = _basis(out)
         found = rows(units)
         turned = rows(units * -1j) if out.dtype.kind == "c" else [None] * len(found)
-        blocks.append(given.result([
+        block = [
             np.reshape(_entry(g, t, v, given.where), (*out.shape, *v.shape))
             for g, t, v in zip(found, turned, pullback.values)
-        ]))  # fmt: skip
+        ]
+        blocks.append(given.result(owned_each(block, pullback.values)))
     return pullback.structure.unflatten(blocks)
 
 
@@ -119,9 +120,8 @@ def _forward(transform: str, f: Callable[..., Any], given: Arguments, values: li
                 raise DerivativeError(_NOT_HOLOMORPHIC.format(given.where))
             turned = tree.flatten(columns_of(units * 1j))[0]
             leaves = [_holomorphic(g, -1j * t, given.where) for g, t in zip(leaves, turned)]
-        columns.append([
-            np.reshape(_as_precise(g, value), (*g.shape[:-1], *value.shape)) for g in leaves
-        ])  # fmt: skip
+        block = [np.reshape(_as_precise(g, value), (*g.shape[:-1], *value.shape)) for g in leaves]
+        columns.append(owned(block, [value]))
     return structure.unflatten([given.result(block) for block in zip(*columns)])
 
 

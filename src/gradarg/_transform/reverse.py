@@ -19,7 +19,7 @@ from .arguments import (
     like,
     lowered,
     numeric,
-    owned,
+    owned_each,
     same_leaves,
     split_aux,
     zero,
@@ -58,8 +58,9 @@ def value_and_grad_as(
         values = given.floats()
         with Tape(transform, f) as tape:
             boxes = [tape.leaf(v) for v in values]
+            starts = [b._node for b in boxes]  # now, for f may write into its arguments
             out, aux = split_aux(f(*given.filled(boxes), **kwargs), has_aux, given.where)
-            out, aux = _one_real_number(out, given.where), lowered(tape, aux)
+            out, aux = _one_real_number(out, given.where), lowered(tape, aux, values)
         leaves: dict[Any, Any] = {}
         if tape.owns(out):
             node, out = out._node, out._inner
@@ -67,10 +68,11 @@ def value_and_grad_as(
             one = out.dtype.type(1) if known else structure.ones_like(out)
             leaves = backward([(node, one)])
         grads = [
-            _conjugated(leaves[b._node]) if b._node in leaves else zero(v)
-            for b, v in zip(boxes, values)
+            _conjugated(leaves[leaf]) if leaf in leaves else zero(v)
+            for leaf, v in zip(starts, values)
         ]
-        result = given.result(owned(grads, values))
+        result = given.result(owned_each(grads, values))
+        out = handed_out(out, values)
         return ((out, aux) if has_aux else out), result
 
     return run
@@ -132,13 +134,13 @@ class Pullback:
         self,
         given: Arguments,
         values: Sequence[Any],
-        boxes: Sequence[Any],
+        leaves: Sequence[Any],
         tape: Tape,
         outs: Sequence[Any],
         structure: tree.Structure,
     ) -> None:
         self.given, self.values = given, values
-        self.leaves = [b._node for b in boxes]
+        self.leaves = leaves
         self.nodes = [o._node if tape.owns(o) else None for o in outs]
         self.outs = [o._inner if tape.owns(o) else o for o in outs]
         self.structure = structure
@@ -148,7 +150,7 @@ class Pullback:
         cts = same_leaves(self.structure, cotangent, self.outs, self.given.where, "cotangent")
         cts = [_conjugated(c) for c in cts]
         found = [_conjugated(g) for g in self.transposed(cts)]
-        return self.given.result(owned(found, self.values, held=True))
+        return self.given.result(owned_each(found, self.values, held=True))
 
     def transposed(self, cotangents: Sequence[Any]) -> list[Any]:
         """The plain transpose, without conjugation, on leaves."""
@@ -172,7 +174,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """
     given = Arguments("vjp", f, primals)
     pullback, aux = recorded("vjp", f, given, given.floats(), {}, has_aux)
-    value = pullback.structure.unflatten([handed_out(o) for o in pullback.outs])
+    value = pullback.structure.unflatten([handed_out(o, given.leaves) for o in pullback.outs])
     return (value, pullback, aux) if has_aux else (value, pullback)
 
 
@@ -187,8 +189,9 @@ def recorded(
     """f run at the values of its given arguments: its pullback, and what came with the output."""
     with Tape(transform, f) as tape:
         boxes = [tape.leaf(v) for v in values]
+        leaves = [b._node for b in boxes]  # now, for f may write into its arguments
         out, aux = split_aux(f(*given.filled(boxes), **kwargs), has_aux, given.where)
         outs, structure = tree.flatten(out)
         outs = [numeric(o, given.where) for o in outs]
-        aux = lowered(tape, aux) if has_aux else None
-    return Pullback(given, values, boxes, tape, outs, structure), aux
+        aux = lowered(tape, aux, values) if has_aux else None
+    return Pullback(given, values, leaves, tape, outs, structure), aux
