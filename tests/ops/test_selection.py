@@ -186,6 +186,15 @@ def test_positions_where_a_condition_holds():
         ga.where(M > 0, M)
 
 
+def test_numbers_that_are_real_but_for_rounding():
+    z = M + 1e-18j
+    same(ga.real_if_close(ga.Tensor(z)).value, M)
+    f = lambda x: np.sum(np.real_if_close(x * (1 + 1e-18j)) ** 2)
+    same(ga.grad(f)(M), 2 * M, rtol=1e-15)
+    with pytest.raises(ga.ConcreteValueError, match="real_if_close"):
+        ga.vmap(np.real_if_close)(z)
+
+
 def test_arguments_that_numpy_takes_by_name():
     t = ga.Tensor(M)
     same(np.real(val=t).value, M)
