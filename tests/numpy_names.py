@@ -12,7 +12,7 @@ WITHOUT_DERIVATIVE = {
         nanargmax nanargmin nonzero ravel_multi_index searchsorted unravel_index linalg.matrix_rank
         diag_indices_from tril_indices_from triu_indices_from""",
     "truth values": """
-        all allclose any array_equal array_equiv equal greater greater_equal in1d isclose iscomplex
+        all allclose any array_equal array_equiv equal greater greater_equal isclose iscomplex
         isfinite isin isinf isnan isneginf isposinf isreal less less_equal logical_and logical_not
         logical_or logical_xor not_equal signbit""",
     "of integers": """
@@ -59,7 +59,7 @@ TAKE_NO_TENSOR = {
     "makes grids from slices": "index_exp mgrid ndindex ogrid s_",
     "np.matrix, for which * is the matrix product": "asmatrix bmat matrix",
     "an object, whose coefficients may be tensors": "poly1d",
-    "an old name, with a warning": "row_stack trapz",
+    "an old name, with a warning": "in1d row_stack trapz",
     "a type of arrays": "chararray memmap ndarray recarray",
     "a type of numbers": """
         bool bool_ byte bytes_ cdouble character clongdouble complex128 complex192 complex256
@@ -78,5 +78,6 @@ NO_METHOD = {
     "of the memory": """
         base byteswap ctypes data flags getfield setfield setflags strides""",
     "reads and writes files": "dump dumps tofile",
+    "of an older NumPy": "itemset newbyteorder ptp tostring",
     "in place, where NumPy's function of this name gives a copy": "partition resize",
 }

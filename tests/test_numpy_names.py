@@ -147,4 +147,4 @@ def test_a_tensor_has_the_methods_of_an_array():
     theirs = {name for name in dir(np.ndarray) if not name.startswith("_")}
     missing = {name for name in theirs if not hasattr(ga.Tensor, name)}
     assert sorted(missing - listed(NO_METHOD) - set(IN_PLACE_METHODS.split())) == []
-    assert sorted(listed(NO_METHOD) - missing) == []
+    assert [name for name in sorted(listed(NO_METHOD)) if hasattr(ga.Tensor, name)] == []

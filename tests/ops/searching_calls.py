@@ -14,7 +14,7 @@ TIES = np.array([[2.5, -1.0, 2.5], [0.5, -1.0, 7.0]])
 MORE = np.array([0.5, 4.0, -1.0, 4.0])
 SETS_OF_ONE = {"unique", "unique_all", "unique_counts", "unique_inverse", "unique_values"}
 # the shape of these results is not known inside vmap and stage
-DEPENDS_ON_VALUES = SETS_OF_ONE | {"union1d", "setdiff1d", "setxor1d"}
+DEPENDS_ON_VALUES = SETS_OF_ONE | {"union1d", "setdiff1d", "setxor1d", "trim_zeros"}
 SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0])
 
 
