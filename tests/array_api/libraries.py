@@ -1,0 +1,119 @@
+"""Functions of SciPy and scikit-learn that take arrays of the standard, differentiated through.
+
+Run as a program, for SciPy reads SCIPY_ARRAY_API when it is imported: it prints for each function
+what is wrong, or nothing, as one JSON object. The answers expected are the libraries' own for
+NumPy's arrays, and central differences of these.
+"""
+
+import json
+import os
+import sys
+import traceback
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+
+import gradarg as ga
+
+RANDOM = np.random.default_rng(7)
+X, Y = RANDOM.normal(size=(2, 5, 3))
+P, Q = RANDOM.uniform(0.4, 2.0, size=(2, 6))
+M = SimpleNamespace()  # the libraries' modules, imported by main
+
+SCIPY = {
+    "special.softmax": (lambda x: M.special.softmax(x, axis=1), X),
+    "stats.gmean": (lambda p: M.stats.gmean(p), P),
+    "stats.hmean": (lambda p: M.stats.hmean(p), P),
+    "stats.pmean": (lambda p: M.stats.pmean(p, 2.5), P),
+    "stats.skew": (lambda x: M.stats.skew(x, axis=0), X),
+    "stats.kurtosis": (lambda x: M.stats.kurtosis(x, axis=1), X),
+    "stats.moment": (lambda x: M.stats.moment(x, 3, axis=0), X),
+    "stats.sem": (lambda x: M.stats.sem(x, axis=0), X),
+    "stats.circmean": (lambda p: M.stats.circmean(p), P),
+    "stats.directional_stats": (lambda x: M.stats.directional_stats(x).mean_direction, X),
+    "integrate.trapezoid": (lambda p, q: M.integrate.trapezoid(p, q), P, Q),
+    "integrate.cumulative_trapezoid": (lambda p: M.integrate.cumulative_trapezoid(p, dx=0.3), P),
+    "signal.fftconvolve": (lambda p, q: M.signal.fftconvolve(p, q), P, Q[:4]),
+    "optimize.rosen": (lambda p: M.optimize.rosen(p), P),
+    "fft.rfft": (lambda p: abs(M.fft.rfft(p)), P),
+}
+SKLEARN = {
+    "euclidean_distances": (lambda x, y: M.pairwise.euclidean_distances(x, y), X, Y),
+    "linear_kernel": (lambda x, y: M.pairwise.linear_kernel(x, y), X, Y),
+    "polynomial_kernel": (lambda x, y: M.pairwise.polynomial_kernel(x, y, degree=3), X, Y),
+    "rbf_kernel": (lambda x, y: M.pairwise.rbf_kernel(x, y, gamma=0.4), X, Y),
+    "sigmoid_kernel": (lambda x, y: M.pairwise.sigmoid_kernel(x, y), X, Y),
+    "PCA": (lambda x: M.PCA(2, svd_solver="full").fit(x).explained_variance_, X),
+    "PCA.fit_transform": (lambda x: M.PCA(2, svd_solver="full").fit_transform(x) ** 2, X),
+}
+
+
+def value(result):
+    return result.value if isinstance(result, ga.Tensor) else np.asarray(result)
+
+
+def wrong(f, args):
+    """What is wrong with the derivative of f through tensors; empty if nothing is."""
+    expected = value(f(*args))
+    tensors = [ga.Tensor(a, requires_grad=True) for a in args]
+    out = f(*tensors)
+    if not isinstance(out, ga.Tensor):
+        return f"a tensor went in and {type(out).__name__} came out"
+    np.testing.assert_allclose(out.value, expected, rtol=1e-11, atol=1e-12)
+    weights = np.random.default_rng(1).uniform(0.5, 1.5, expected.shape)
+    along = [np.random.default_rng(2 + i).normal(size=a.shape) for i, a in enumerate(args)]
+    step = 1e-3
+
+    def at(k):
+        return np.sum(weights * value(f(*(a + k * step * d for a, d in zip(args, along)))))
+
+    slope = (8 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12 * step)
+    ga.sum(out * weights).backward()
+    by_backward = sum(np.sum(t.grad.value * d) for t, d in zip(tensors, along))
+
+    def loss(*xs):
+        return ga.sum(f(*xs) * weights)
+
+    places = tuple(range(len(args)))
+    grads = ga.grad(loss, argnums=places)(*args)
+    by_grad = sum(np.sum(value(g) * d) for g, d in zip(grads, along))
+    by_jvp = value(ga.jvp(loss, tuple(args), tuple(along))[1])
+    for found in (by_backward, by_grad, by_jvp):
+        np.testing.assert_allclose(found, slope, rtol=1e-7, atol=1e-7)
+    return ""
+
+
+def tell(f, args):
+    try:
+        return wrong(f, args)
+    except Exception as error:
+        places = traceback.extract_tb(error.__traceback__)[-3:]
+        where = " < ".join(f"{os.path.basename(p.filename)}:{p.lineno}" for p in places[::-1])
+        return f"{type(error).__name__}: {error} ({where})"
+
+
+def main():
+    import scipy.cluster
+    import scipy.fft
+    import scipy.integrate
+    import scipy.optimize
+    import scipy.signal
+    import scipy.special
+    import scipy.stats
+    import sklearn
+    from sklearn import decomposition, linear_model, metrics, preprocessing
+    from sklearn.metrics import pairwise
+
+    vars(M).update(vars(scipy))
+    M.pairwise, M.metrics, M.preprocessing = pairwise, metrics, preprocessing
+    M.PCA, M.Ridge = decomposition.PCA, linear_model.Ridge
+    warnings.simplefilter("error")
+    found = {name: tell(f, args) for name, (f, *args) in SCIPY.items()}
+    with sklearn.config_context(array_api_dispatch=True):
+        found |= {name: tell(f, args) for name, (f, *args) in SKLEARN.items()}
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
