@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
+SUITE  ?=
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
@@ -14,10 +15,10 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo examples test lint format types layers check nightly coverage oldest bench build clean
+.PHONY: help setup demo examples test lint format types layers check nightly coverage conformance oldest bench build clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/.dev  ## Install gradarg, editable, with all that development needs
 	@echo "Ready: $(BIN)/python"
@@ -49,6 +50,13 @@ check: $(VENV)/.dev  ## Run doctests and tests
 
 nightly: $(VENV)/.dev  ## Run the random programs of the tests by the thousand
 	HYPOTHESIS_PROFILE=nightly $(ONE_THREAD) $(BIN)/pytest --numprocesses=auto tests/transform/test_fuzz.py $(ARGS)
+
+conformance: $(VENV)/.dev  ## Run the array API suite: make conformance SUITE=/path/to/array-api-tests
+	@test -d '$(SUITE)/array_api_tests' || { \
+	  echo "Name a checkout of data-apis/array-api-tests: make conformance SUITE=/path/to/it" >&2; exit 1; }
+	$(PIP) -r '$(SUITE)/requirements.txt'
+	cd '$(SUITE)' && ARRAY_API_TESTS_MODULE=gradarg ARRAY_API_TESTS_VERSION=2024.12 $(ONE_THREAD) \
+	  '$(abspath $(BIN))/python' -m pytest -c pytest.ini array_api_tests --max-examples=100 $(ARGS)
 
 coverage: $(VENV)/.dev  ## Measure what each function can do: docs/coverage.md
 	$(ONE_THREAD) $(BIN)/python docs/coverage.py

@@ -1,6 +1,8 @@
 """gradarg beside array-api-strict, the standard's minimal implementation: one call, two answers."""
 
+import functools
 import inspect
+import itertools
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -42,6 +44,29 @@ def broadcastable(draw: Any, count: int, dtypes: Any = ANY, mixed: bool = True) 
     if mixed:
         kinds = [draw(st.sampled_from(dtypes)) for _ in range(count)]
     return [draw(hnp.arrays(d, s)) for d, s in zip(kinds, given.input_shapes)]
+
+
+@functools.cache
+def allowed(name: str, count: int) -> list[tuple[str, ...]]:
+    """The dtypes of `count` arguments that the standard lets a function take together."""
+
+    def takes(kinds: tuple[str, ...]) -> bool:
+        try:
+            getattr(strict, name)(*(strict.ones(1, dtype=getattr(strict, k)) for k in kinds))
+        except TypeError:
+            return False
+        return True
+
+    with np.errstate(all="ignore"):
+        return list(filter(takes, itertools.product(ANY, repeat=count)))
+
+
+@st.composite
+def operands(draw: Any, name: str, count: int) -> list[Any]:
+    """Arrays that broadcast together, of dtypes that a function takes."""
+    kinds = draw(st.sampled_from(allowed(name, count)))
+    given = hnp.mutually_broadcastable_shapes(num_shapes=count, max_dims=3, min_side=0, max_side=3)
+    return [draw(hnp.arrays(d, s)) for d, s in zip(kinds, draw(given).input_shapes)]
 
 
 def to(namespace: Any, value: Any) -> Any:
@@ -96,8 +121,11 @@ def agree(found: Any, expected: Any, note: str) -> None:
         assert found == expected, note
 
 
-def compare(name: str, *args: Any, **options: Any) -> None:
-    """Call a function of both; where the standard allows the call, the answers are the same."""
+def compare(name: str, *args: Any, **options: Any) -> bool:
+    """Call a function of both; where the standard allows the call, the answers are the same.
+
+    Whether it does is returned.
+    """
     note = f"{name}{args}{options}"
     function, other = ga, strict
     for part in name.split("."):
@@ -107,6 +135,7 @@ def compare(name: str, *args: Any, **options: Any) -> None:
         try:
             expected = other(*to(strict, args), **{k: to(strict, v) for k, v in options.items()})
         except (TypeError, ValueError, IndexError, OverflowError):
-            return  # not allowed by the standard, or left open: gradarg may do as NumPy does
+            return False  # not allowed by the standard, or left open: gradarg may do as NumPy does
         found = function(*to(ga, args), **{k: to(ga, v) for k, v in options.items()})
     agree(back(found), back(expected), note)
+    return True

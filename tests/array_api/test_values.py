@@ -24,11 +24,12 @@ from tests.array_api.strict import (
     broadcastable,
     compare,
     names,
+    operands,
     shapes,
     to,
 )
 
-few = settings(max_examples=40)
+few = settings(max_examples=settings().max_examples // 5)
 matrices = hnp.array_shapes(min_dims=2, max_dims=3, min_side=0, max_side=3)
 filled = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=3)
 
@@ -49,16 +50,16 @@ TRIED = {*UNARY, *BINARY, *REDUCTIONS}
 
 @pytest.mark.parametrize("name", UNARY)
 @few
-@given(x=arrays())
-def test_of_one(name, x):
-    compare(name, x)
+@given(data=st.data())
+def test_of_one(name, data):
+    compare(name, *data.draw(operands(name, 1)))
 
 
 @pytest.mark.parametrize("name", BINARY)
 @few
-@given(xs=broadcastable(2))
-def test_of_two(name, xs):
-    compare(name, *xs)
+@given(data=st.data())
+def test_of_two(name, data):
+    compare(name, *data.draw(operands(name, 2)))
 
 
 numbers = st.one_of(
@@ -71,8 +72,9 @@ numbers = st.one_of(
 
 @pytest.mark.parametrize("name", [n for n in BINARY if "isin" not in n])
 @few
-@given(x=arrays(), number=numbers, first=st.booleans())
-def test_of_one_and_a_number(name, x, number, first):
+@given(number=numbers, first=st.booleans(), data=st.data())
+def test_of_one_and_a_number(name, number, first, data):
+    x = data.draw(operands(name, 2))[0]
     compare(name, *((number, x) if first else (x, number)))
 
 
