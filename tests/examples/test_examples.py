@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 from scipy.optimize import approx_fprime, rosen_der, rosen_hess, rosen_hess_prod
+from scipy.stats import multivariate_normal
 from sklearn.gaussian_process import GaussianProcessRegressor
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -144,3 +145,38 @@ def test_predator_prey(example):
     close(theta, r["differences"].x, atol=1e-6)
     close(r["jacobian"], approx_fprime(theta, example.residuals), 1e-4, 1e-5)
     close(r["bundle"][:3], [example.solve(draw) for draw in r["draws"][:3]], 1e-12)
+
+
+@runs("kalman")
+def test_kalman(example):
+    y, r = example.FLOW, example.results
+    theta = r["fit"].x
+    scatter, drift = np.exp(theta)
+    assert np.exp(theta) == pytest.approx([15099, 1469.1], rel=1e-3)
+
+    # the same model without recursion: one normal distribution of all years
+    turn = np.arange(len(y))
+    level = 1e7 + drift * np.minimum(turn[:, None], turn)
+    whole = level + scatter * np.eye(len(y))
+    expected = multivariate_normal(np.zeros(len(y)), whole).logpdf(y)
+    close(example.log_likelihood(theta, y), expected, 1e-10)
+    smoothed = level @ np.linalg.solve(whole, y)
+    variance = level - level @ np.linalg.solve(whole, level)
+    close(r["smoothed"][0], smoothed, 1e-7)
+    close(r["smoothed"][1] ** 2, np.diag(variance), 1e-6)
+    for t in (0, 9, 99):
+        past = slice(t + 1)
+        filtered = level[t, past] @ np.linalg.solve(whole[past, past], y[past])
+        close(r["filtered"][0][t], filtered, 1e-7)
+
+    def trend(theta, y):  # two dimensions: the level has a slope of its own
+        one, scatter = np.eye(2), np.exp(theta[0])
+        drift = np.zeros((2, 2), like=theta)
+        drift[[0, 1], [0, 1]] = np.exp(theta[1:])
+        step = np.array([[1.0, 1.0], [0.0, 1.0]])
+        return example.kalman(y, step, drift, one[0], scatter, 0 * one[0], 1e4 * one)[2]
+
+    theta = np.log([15000.0, 1400.0, 50.0])
+    steps = 1e-5 * np.eye(3)
+    differences = [(trend(theta + e, y[:9]) - trend(theta - e, y[:9])) / 2e-5 for e in steps]
+    close(example.ga.grad(trend)(theta, y[:9]), differences, 1e-6)
