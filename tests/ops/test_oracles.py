@@ -47,6 +47,15 @@ def matrix(*lead):
     return values((*lead, 3, 3)) + 3.5 * np.eye(3)
 
 
+def spread(*lead):
+    """Matrices with singular values and eigenvalues that lie apart."""
+    return 0.5 * values((*lead, 3, 3)) + np.diag([-4.0, 1.5, 9.0])
+
+
+def symmetric(xp, a):
+    return a + xp.swapaxes(a, -1, -2)
+
+
 A, B, V = values((3, 4)), values((4, 2)), values((4,))
 TIED = np.array([[1.0, 3, 3, 2], [0, 0, 0, 0], [5, 1, 2, 5]])
 ZEROS = np.array([[2.0, 0, 3, 5], [0, 4, 0, 7]])
@@ -90,6 +99,29 @@ CASES = [
     case(lambda xp, a: xp.linalg.slogdet(a)[1], matrix(2)),
     case(lambda xp, a, b: xp.linalg.solve(a, b), matrix(2), values((2, 3, 2))),
     case(lambda xp, a: xp.linalg.cholesky(a @ xp.swapaxes(a, -1, -2)), matrix(2)),
+    case(lambda xp, a: xp.linalg.eigh(symmetric(xp, a))[0], matrix(2)),
+    case(lambda xp, a: xp.linalg.eigh(symmetric(xp, a))[1] ** 2, spread(2)),
+    case(lambda xp, a: xp.linalg.eigvalsh(symmetric(xp, a)), spread(), lacks=("autograd",)),
+    case(lambda xp, a: xp.abs(xp.linalg.eig(a)[0]), spread()),
+    case(lambda xp, a: xp.linalg.svd(a, full_matrices=False)[0] ** 2, spread(2)[..., :2]),
+    case(lambda xp, a: xp.linalg.svd(a, full_matrices=False)[2] ** 2, spread()[:2]),
+    case(lambda xp, a: xp.linalg.svdvals(a), A, lacks=("autograd", "jax")),
+    case(lambda xp, a: xp.linalg.qr(a)[0], spread(2)[..., :2], lacks=("autograd",)),
+    case(lambda xp, a: xp.linalg.qr(a)[1], spread()[:2], lacks=("autograd", "jax")),
+    case(lambda xp, a: xp.linalg.pinv(a), A),
+    case(lambda xp, a: xp.linalg.pinv(a), A.T),
+    case(lambda xp, a: xp.linalg.norm(a), A),
+    case(lambda xp, a: xp.linalg.norm(a, "nuc"), A),
+    case(lambda xp, a: xp.linalg.norm(a, 2), A, lacks=("autograd",)),
+    case(lambda xp, a: xp.linalg.norm(a, 1), A, lacks=("autograd",)),
+    case(lambda xp, a: xp.linalg.cond(a), A, lacks=("autograd",)),
+    case(lambda xp, a: xp.linalg.matrix_power(a, 3), A[:, :3], lacks=("autograd",)),
+    case(lambda xp, a: xp.abs(xp.fft.fft(a)), A),
+    case(lambda xp, a: xp.real(xp.fft.ifft2(a)), A),
+    case(lambda xp, a: xp.imag(xp.fft.rfft(a)), A),
+    case(lambda xp, a: xp.fft.irfft(a), A),
+    case(lambda xp, a: xp.fft.hfft(a, 7, norm="ortho"), A, lacks=("autograd",)),
+    case(lambda xp, a: xp.abs(xp.fft.ihfft(a)), A, lacks=("autograd",)),
 ]
 
 

@@ -30,8 +30,17 @@ from .decompositions import (
     svdvals,
 )
 from .elementwise import astype
+from .manipulation import (
+    copy,
+    matrix_transpose,
+    moveaxis,
+    ravel,
+    reshape,
+    stack,
+    transpose,
+    zeros_like,
+)
 from .manipulation import diagonal as _diagonal
-from .manipulation import matrix_transpose, moveaxis, ravel, reshape, stack, transpose, zeros_like
 from .manipulation import trace as _trace
 from .norms import cond, matrix_norm, matrix_rank, norm, vector_norm
 from .reductions import count_nonzero
@@ -175,6 +184,8 @@ def matrix_power(a: Any, n: int) -> Any:
     a, n = square_matrices("matrix_power", a), operator.index(n)
     if n == 0:
         return zeros_like(a) + np.eye(a.shape[-1], dtype=a.dtype)
+    if n == 1:
+        return copy(a)
     if n < 0:
         a, n = inv(a), -n
     out = None
@@ -322,13 +333,11 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     limit = max(m, n) * _eps(a) if rcond is None else _eps(a) if rcond < 0 else float(rcond)
     x = matmul(pinv(a, limit), b)
     s = svdvals(a)
-    if 0 in (m, n):
-        return x, sum_(abs(b[:0]) ** 2, 0)[:0], 0, s
-    rank = count_nonzero(
-        bind(elementwise.CONSTANT["greater"], (s, limit * max_(s))),
-    )
+    rank: Any = 0
+    if min(m, n):
+        rank = count_nonzero(bind(elementwise.CONSTANT["greater"], (s, limit * max_(s))))
     rest = bind(elementwise.subtract, (b, matmul(a, x)))
-    rest = reshape(bind(elementwise.absolute, (rest,)), (m, -1))
+    rest = reshape(bind(elementwise.absolute, (rest,)), (m, math.prod(b.shape[1:])))
     residuals = sum_(bind(elementwise.square, (rest,)), 0)
     known = peek(rank)
     full = m > n and (known is None or known == n)

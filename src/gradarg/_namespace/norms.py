@@ -163,7 +163,7 @@ def vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: An
 def cond(x: Any, p: Any = None) -> Any:
     """The condition number norm(x, p) * norm(inv(x), p); by default of the 2-norm, for any shape.
 
-    It is infinite for a singular matrix, and has no finite derivative there.
+    For a singular matrix it is infinite, and its derivative has no meaning.
     """
     x = _floats(matrices("cond", x))
     _constant_order("cond", p)
@@ -180,13 +180,13 @@ def cond(x: Any, p: Any = None) -> Any:
             unknown = bind(elementwise.CONSTANT["isnan"], (ratio,)) & ~_any_nan(x)
             return where(unknown, math.inf, ratio)
     square_matrices("cond", x)
-    sign = bind(ops.slogdet, (bind(structure.stop_gradient, (x,)),))[0]
-    singular = _is_zero(sign)
-    safe = where(singular[..., None, None], np.eye(x.shape[-1], dtype=x.dtype), x)
     axes = (x.ndim - 2, x.ndim - 1)
-    inverse = bind(ops.inv, (safe,))
-    product = _matrix("cond", x, p, *axes, False) * _matrix("cond", inverse, p, *axes, False)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):  # of what is singular, and of NaN
+        sign = bind(ops.slogdet, (bind(structure.stop_gradient, (x,)),))[0]
+        singular = _is_zero(sign)
+        safe = where(singular[..., None, None], np.eye(x.shape[-1], dtype=x.dtype), x)
+        inverse = bind(ops.inv, (safe,))
+        product = _matrix("cond", x, p, *axes, False) * _matrix("cond", inverse, p, *axes, False)
         out = bind(elementwise.divide, (product, astype(~singular, product.dtype)))
     unknown = bind(elementwise.CONSTANT["isnan"], (out,)) & ~_any_nan(x)
     return where(unknown, math.inf, out)

@@ -22,7 +22,8 @@ def check_square(name: str, a: Any) -> None:
 
 def floating(*args: Any) -> Any:
     """The dtype in which LAPACK works on these."""
-    return np.result_type(*(a.dtype for a in args), np.float32)
+    floats = (a.dtype if a.dtype.kind in "fc" else np.float64 for a in args)
+    return np.result_type(*floats, np.float32)
 
 
 def _same(name: str) -> Any:
