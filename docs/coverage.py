@@ -36,6 +36,8 @@ SAMPLES = 3  # calls of each function
 STEP, TINY = 1e-3, 1e-8
 # of Hermitian matrices NumPy reads one triangle: differences must keep them so
 HERMITIAN = {"linalg.cholesky", "linalg.eigh", "linalg.eigvalsh"}
+# complex vectors have no phase of their own, so their sizes are compared
+PHASES = {"linalg.eigh", "linalg.svd"}
 BY_DESIGN = {"stop_gradient"}  # whose derivative is meant not to be the true one
 
 INTRODUCTION = f"""# What each function can do
@@ -109,6 +111,13 @@ class Function:
         else:
             function = self.call.function
         return function(*args, **options)
+
+
+class Sizes(Function):
+    """A call as a function that returns the absolute values of its results."""
+
+    def __call__(self, *arrays: Any) -> tuple[Any, ...]:
+        return tuple(map(ga.abs, super().__call__(*arrays)))
 
 
 class Whole(Function):
@@ -287,9 +296,11 @@ def cells(call: Call) -> list[str]:
 
 def complex_mark(f: Function, xs: Any) -> str:
     points = complex_points(xs)
+    kind = Sizes if f.call.name in PHASES else Function
+    f = kind(f.call)
     try:
         with np.errstate(all="ignore"):
-            wanted = Function(f.call, numpy=True)(*points)
+            wanted = kind(f.call, numpy=True)(*points)
     except (TypeError, ValueError, np.exceptions.ComplexWarning):
         return NONE
     if not wanted:
