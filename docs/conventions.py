@@ -26,6 +26,13 @@ there is one of these:
   branch that `where` has not taken sends nothing back. 0 · ∞ never makes a NaN of a true value.
 - At a step, 0.
 
+The vectors that a decomposition (`eigh`, `eig`, `svd`) gives for equal values may be any basis of
+the space they span. Going backward, functions of the values alone, of the spaces alone, and of the
+vectors of other values have their true derivative; a function that takes both the values and such
+vectors, as `V f(w) V.T` does, needs more than first derivatives know, and raises. Going forward,
+where a tangent mixes equal values, the tangents of their vectors are NaN; inside `vmap` and
+`stage`, what would be refused is NaN. A function of the phase of complex vectors raises.
+
 Each row is a test (`tests/ops/test_conventions.py`), in both modes, staged and mapped, and of the
 second order where a second derivative is given. For an array, the derivative is that of the sum of
 the results. Of two arguments both are given, `x, y`.

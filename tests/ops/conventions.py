@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ def conventions() -> Iterator[Convention]:
     yield from _choices()
     yield from _ties()
     yield from _products()
+    yield from _matrices()
     yield from _sums_of_exponentials()
     yield from _planes()
     yield from _steps()
@@ -164,6 +166,32 @@ def _products() -> Iterator[Convention]:
     yield Convention("det(a)", (a,), np.linalg.det, 0, at([4, -2], [-2, 1]), None, "the cofactors")
     a = np.zeros((3, 3))
     yield Convention("det(a)", (a,), np.linalg.det, 0, a, None, "the cofactors")
+
+
+def _matrices() -> Iterator[Convention]:
+    norm, kink, none = np.linalg.norm, "as abs(x)", np.zeros((2, 2))
+    x, a = at(0.0, 2.0), np.ones((2, 2))
+    yield Convention("norm(x)", (at(0.0, 0.0),), norm, 0, at(0, 0), none, kink)
+    for p in (1, 0.5):
+        f = partial(norm, ord=p)
+        yield Convention(f"norm(x, {p})", (x,), f, 2, at(0, 1), none, kink)
+    f, x = partial(norm, ord=inf), at(1.0, -3.0, 3.0)
+    yield Convention("norm(x, inf)", (x,), f, 3, at(0, -0.5, 0.5), np.zeros((3, 3)), TIES)
+    f = partial(norm, ord="nuc")
+    yield Convention('norm(a, "nuc")', (a,), f, 2, a / 2, None, "singular values of 0 as abs(x)")
+    f = partial(norm, ord=2)
+    yield Convention("norm(a, 2)", (np.eye(2),), f, 1, np.eye(2) / 2, None, TIES)
+    alike = "a sum in which equal ones count alike"
+    for name, f in (
+        ("eigvalsh", np.linalg.eigvalsh),
+        ("svdvals", np.linalg.svdvals),
+        ("eigvals", lambda a: np.real(np.linalg.eigvals(a))),
+    ):
+        squares = partial(lambda a, f: f(a) ** 2, f=f)
+        row = at(4, 4), 4 * np.eye(2), None, alike
+        yield Convention(f"{name}(a)**2", (2 * np.eye(2),), squares, *row)
+    rank = "among matrices of the same rank"
+    yield Convention("pinv(a)", (a,), np.linalg.pinv, a / 4, -a / 4, None, rank)
 
 
 def _sums_of_exponentials() -> Iterator[Convention]:
