@@ -70,14 +70,11 @@ TAKE_NO_TENSOR = {
     "a type of NumPy's machinery": "dtype finfo iinfo ufunc linalg.LinAlgError",
 }
 
-# Methods of an array that change it.
-IN_PLACE_METHODS = "fill put sort"
-
 # Methods and attributes of an array that a tensor has not.
 NO_METHOD = {
     "of the memory": """
         base byteswap ctypes data flags getfield setfield setflags strides""",
     "reads and writes files": "dump dumps tofile",
     "of an older NumPy": "itemset newbyteorder ptp tostring",
-    "in place, where NumPy's function of this name gives a copy": "partition resize",
+    "changes the shape in place; np.resize gives a copy": "resize",
 }

@@ -408,6 +408,8 @@ class Tensor(Box):
         if method != "__call__":
             result = _call(ufunc, ufuncs.METHODS[method], (ufunc, function, *inputs), kwargs)
         elif kwargs:
+            if places:  # what is left where `where` is false
+                kwargs["unset"] = tuple(places) if len(places) > 1 else places[0]
             result = _call(ufunc, ufuncs.call, (ufunc, function, inputs), kwargs)
         else:
             result = function(*inputs)
@@ -667,6 +669,10 @@ class Tensor(Box):
         """Set all elements to one value, in place."""
         assignment.setitem(self, Ellipsis, value)
 
+    def partition(self, kth: Any, axis: int = -1, kind: str = "introselect") -> None:
+        """Partition along an axis, in place; `np.partition` gives a changed copy."""
+        views.store(self, selection.partition(self, kth, axis, kind), "t.partition()")
+
     def sort(self, axis: int = -1, kind: Any = None, *, stable: Any = None) -> None:
         """Sort along an axis, in place; `np.sort` gives a sorted copy."""
         views.store(self, reductions.sort(self, axis, kind=kind, stable=stable), "t.sort()")
@@ -716,7 +722,7 @@ Box.kind = Tensor
 # the other methods are the functions of the same name, with the tensor as first argument
 _METHODS = (
     "all any argmax argmin argpartition argsort astype choose conj conjugate copy cumprod cumsum "
-    "diagonal dot max mean min nonzero prod ravel repeat round searchsorted squeeze std sum "
+    "diagonal dot max mean min nonzero prod put ravel repeat round searchsorted squeeze std sum "
     "swapaxes take trace var"
 )
 for _name in _METHODS.split():

@@ -150,6 +150,17 @@ def test_pad_by_a_function():
     found = ga.pad(M, ((1, 0), (2, 3)), ends, padder=7)
     same(found, np.pad(M, ((1, 0), (2, 3)), ends, padder=7))
 
+    def reflect_twice(vector, width, axis, options):
+        if width[0]:
+            vector[: width[0]] = 2 * vector[width[0]]
+        if width[1]:
+            vector[-width[1] :] = vector[-width[1] - 1] ** 2
+
+    f = lambda x: np.pad(x, ((1, 0), (2, 3)), reflect_twice)
+    check_grads(f, (M,), order=2)
+    same(ga.vmap(f)(np.stack([M, M + 1])), np.stack([f(M), f(M + 1)]))
+    same(ga.stage(f, M)(M), f(M))
+
 
 # ---- methods that an array has
 
@@ -170,6 +181,9 @@ def test_methods_of_arrays():
         same(found.value[()], expected)
     assert [x.item() for x in t.flat] == M.ravel().tolist()
     assert t.item(1, 2) == M[1, 2] and t.item(5) == M.item(5) and t.item((0, 1)) == M[0, 1]
+    other = ga.Tensor(M)
+    other.partition(1, axis=0)
+    same(other.value, np.partition(M, 1, axis=0))
     assert t.tobytes() == M.tobytes()
     same(ga.grad(lambda x: np.sum(x.compress(mask, 1) ** 2))(M), np.where(mask, 2 * M, 0))
     with pytest.raises(ga.DerivativeError, match=r"t\.view\(int64\)|t\.view\(<class 'int'>\)"):

@@ -210,6 +210,29 @@ def test_other_values_where_it_is_false():
     same(ga.grad(total, argnums=(0, 1, 2))(x, y, other), expected)
 
 
+def divided(x, y):
+    """x / y, and 0 where y is 0, as NumPy's users write it."""
+    return np.divide(x, y, out=np.zeros_like(x), where=y != 0)
+
+
+def test_where_with_out():
+    x, y = np.array([1.0, -4.0, 3.0]), np.array([2.0, 0.0, -0.5])
+    same(answer(divided, x, y), np.array([0.5, 0.0, -6.0]))
+    for gradient in (ga.grad(lambda *args: np.sum(divided(*args)), argnums=(0, 1))(x, y),):
+        same(gradient, tuple(map(np.array, ([0.5, 0.0, -2.0], [-0.25, 0.0, -12.0]))))
+    same(
+        ga.vmap(divided)(np.stack([x, y]), np.stack([y, x])),
+        np.stack([x / (y + (y == 0)), y / x]) * [[1, 0, 1], [1, 1, 1]],
+    )
+    same(ga.stage(divided, x, y)(x, y), divided(x, y))
+    t = ga.Tensor(x)
+    whole, part = np.zeros_like(t), np.ones_like(t)
+    found = np.modf(t * 0.4, out=(part, whole), where=x > 0)
+    same(
+        [v.value for v in found], [np.array([0.4, 1.0, 0.2]), np.array([0.0, 0.0, 1.0])], rtol=1e-12
+    )
+
+
 def test_what_is_refused():
     t = ga.Tensor(M)
     for error, match, f in (
