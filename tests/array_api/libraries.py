@@ -23,6 +23,19 @@ M = SimpleNamespace()  # the libraries' modules, imported by main
 
 SCIPY = {
     "special.softmax": (lambda x: M.special.softmax(x, axis=1), X),
+    "special.logsumexp": (lambda x: M.special.logsumexp(x, axis=1), X),
+    "special.log_softmax": (lambda x: M.special.log_softmax(x, axis=0), X),
+    "stats.zscore": (lambda x: M.stats.zscore(x, axis=0), X),
+    "stats.variation": (lambda p: M.stats.variation(p), P),
+    "stats.tmean": (lambda p: M.stats.tmean(p, (0.5, 1.9)), P),
+    "stats.tvar": (lambda p: M.stats.tvar(p), P),
+    "stats.lmoment": (lambda p: M.stats.lmoment(p), P),
+    "stats.describe": (lambda x: M.stats.describe(x).variance, X),
+    "cluster.whiten": (lambda x: M.cluster.vq.whiten(x), X),
+    "signal.hilbert": (lambda p: M.signal.hilbert(p).imag, P),
+    "signal.oaconvolve": (lambda p, q: M.signal.oaconvolve(p, q), P, Q[:2]),
+    "optimize.rosen_der": (lambda p: M.optimize.rosen_der(p), P),
+    "optimize.rosen_hess": (lambda p: M.optimize.rosen_hess(p), P),
     "stats.gmean": (lambda p: M.stats.gmean(p), P),
     "stats.hmean": (lambda p: M.stats.hmean(p), P),
     "stats.pmean": (lambda p: M.stats.pmean(p, 2.5), P),
@@ -44,9 +57,27 @@ SKLEARN = {
     "polynomial_kernel": (lambda x, y: M.pairwise.polynomial_kernel(x, y, degree=3), X, Y),
     "rbf_kernel": (lambda x, y: M.pairwise.rbf_kernel(x, y, gamma=0.4), X, Y),
     "sigmoid_kernel": (lambda x, y: M.pairwise.sigmoid_kernel(x, y), X, Y),
+    "laplacian_kernel": (lambda x, y: M.pairwise.laplacian_kernel(x, y), X, Y),
+    "cosine_similarity": (lambda x, y: M.pairwise.cosine_similarity(x, y), X, Y),
+    "mean_squared_error": (
+        lambda x, y: M.metrics.mean_squared_error(x, y, multioutput="raw_values"),
+        X,
+        Y,
+    ),
+    "r2_score": (lambda x, y: M.metrics.r2_score(x, y, multioutput="raw_values"), X, Y),
+    "MinMaxScaler": (lambda x: M.preprocessing.MinMaxScaler().fit_transform(x), X),
+    "Normalizer": (lambda x: M.preprocessing.Normalizer().fit_transform(x), X),
+    "PolynomialFeatures": (lambda x: M.preprocessing.PolynomialFeatures().fit_transform(x), X),
+    "Ridge": (lambda x, p: M.Ridge(alpha=0.3, solver="svd").fit(x, p).coef_, X, P[:5]),
+    "LDA": (lambda x: M.LDA().fit(x, labels_like(x)).decision_function(x), X),
     "PCA": (lambda x: M.PCA(2, svd_solver="full").fit(x).explained_variance_, X),
     "PCA.fit_transform": (lambda x: M.PCA(2, svd_solver="full").fit_transform(x) ** 2, X),
 }
+
+
+def labels_like(x):
+    labels = np.array([0, 1, 0, 1, 1])
+    return ga.asarray(labels) if isinstance(x, ga.Tensor) else labels
 
 
 def value(result):
@@ -102,12 +133,13 @@ def main():
     import scipy.special
     import scipy.stats
     import sklearn
-    from sklearn import decomposition, linear_model, metrics, preprocessing
+    from sklearn import decomposition, discriminant_analysis, linear_model, metrics, preprocessing
     from sklearn.metrics import pairwise
 
     vars(M).update(vars(scipy))
     M.pairwise, M.metrics, M.preprocessing = pairwise, metrics, preprocessing
     M.PCA, M.Ridge = decomposition.PCA, linear_model.Ridge
+    M.LDA = discriminant_analysis.LinearDiscriminantAnalysis
     warnings.simplefilter("error")
     found = {name: tell(f, args) for name, (f, *args) in SCIPY.items()}
     with sklearn.config_context(array_api_dispatch=True):

@@ -72,7 +72,7 @@ def operands(draw: Any, name: str, count: int) -> list[Any]:
 def to(namespace: Any, value: Any) -> Any:
     """Arguments for one of the two: arrays and dtypes are made its own."""
     if isinstance(value, np.ndarray):
-        return namespace.asarray(value)
+        return namespace.asarray(value.copy())  # array-api-strict shares memory
     if isinstance(value, np.dtype):
         return getattr(namespace, value.name)
     if type(value) in (list, tuple):

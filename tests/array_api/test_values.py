@@ -622,3 +622,38 @@ def test_attributes(x):
     if x.ndim == 2:
         agree(t.T.value, np.asarray(s.T._array), "T")
     assert t.to_device(t.device) is t
+
+
+IN_PLACE = "iadd isub imul itruediv ifloordiv imod ipow iand ior ixor ilshift irshift"
+
+
+@pytest.mark.parametrize("name", IN_PLACE.split())
+@few
+@given(number=numbers, scalar=st.booleans(), data=st.data())
+def test_in_place_operators(name, number, scalar, data):
+    x, y = data.draw(broadcastable(2, mixed=False))
+    if np.broadcast_shapes(x.shape, y.shape) == x.shape:
+        same_call(lambda a, b: getattr(operator, name)(a, b), x, number if scalar else y)
+
+
+@few
+@given(x=tame(shape=shapes), data=st.data())
+def test_assignment(x, data):
+    index = data.draw(hnp.basic_indices(x.shape, allow_newaxis=False, allow_ellipsis=True))
+    value = data.draw(hnp.arrays(x.dtype, x[index].shape[-1:], elements=bounded(x.dtype.name)))
+    for v in (value, value.ravel()[:1].reshape(()) if value.size else value, 1):
+        same_call(lambda a, v: assigned(a, index, v), x, v)
+
+
+@few
+@given(x=tame(shape=shapes), data=st.data())
+def test_assignment_by_a_mask(x, data):
+    mask = data.draw(hnp.arrays(bool, x.shape))
+    values = data.draw(hnp.arrays(x.dtype, (int(mask.sum()),), elements=bounded(x.dtype.name)))
+    same_call(lambda a, m, v: assigned(a, m, v), x, mask, values)
+    same_call(lambda a, m: assigned(a, m, 1), x, mask)
+
+
+def assigned(a, index, value):
+    a[index] = value
+    return a

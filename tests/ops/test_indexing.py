@@ -209,3 +209,14 @@ def test_one_truth_value(flag):
         for index in (flag, ga.asarray(flag)):
             assert_array_equal(ga.Tensor(x)[index].value, x[flag], strict=True)
     assert ga.grad(lambda x: ga.sum(x[x > 0] ** 2))(2.0) == 4.0
+    for x in (np.arange(3.0), np.array(2.0)):
+        for index in (flag, ga.asarray(flag)):
+            t, expected = ga.Tensor(x), x.copy()
+            t[index] = 7.0
+            expected[flag] = 7.0
+            assert_array_equal(t.value, expected)
+            t[index] += 1.0
+            expected[flag] += 1.0
+            assert_array_equal(t.value, expected)
+            expected[flag] += 2.0
+            assert_array_equal(t.at[index].add(2.0).value, expected)

@@ -37,11 +37,8 @@ def getitem(x: Any, index: Any) -> Any:
         i.__class__ is np.ndarray and i.dtype.kind in "iu" for i in index
     ):  # the usual case needs no plan: x[rows], x[rows, columns]
         return bind(structure.gather, (x, *index))
-    if len(index) == 1 and (flag := _array(index[0])).dtype.kind == "b" and not flag.ndim:
-        # one truth value: a new axis, of length 1 if it is true and of length 0 if not
-        return getitem(
-            bind(structure.getitem, (x,), {"index": (None,)}), np.nonzero([_concrete(flag)])
-        )
+    if (rows := _of_flag(index)) is not None:
+        return getitem(bind(structure.getitem, (x,), {"index": (None,)}), rows)
     plan = _Plan(x, index)
     out = bind(structure.gather, (plan.bring(x), *plan.arrays))
     return _move_group(out, 0, plan.rank, plan.target)
@@ -57,6 +54,14 @@ def _move_group(x: Any, source: int, count: int, target: int) -> Any:
 def _ordered(x: Any, order: Sequence[int]) -> Any:
     order = tuple(order)
     return x if order == tuple(range(x.ndim)) else bind(structure.transpose, (x,), {"axes": order})
+
+
+def _of_flag(index: tuple[Any, ...]) -> Any:
+    """Where the index is one truth value: its place on a new axis if true, none if not."""
+    if len(index) != 1 or isinstance(index[0], slice):
+        return None
+    flag = _array(index[0])
+    return np.nonzero([_concrete(flag)]) if flag.dtype.kind == "b" and not flag.ndim else None
 
 
 Combine = Callable[[Any, Any], Any]
@@ -82,6 +87,9 @@ def changed(x: Any, index: Any, values: Any, combine: Combine | None = None) -> 
             values = _combined(combine, x, values)
         mask = bind(structure.reshape, (mask,), {"shape": mask.shape + (1,) * (x.ndim - mask.ndim)})
         return bind(elementwise.where, (mask, values, x))
+    if (rows := _of_flag(index)) is not None:
+        part = changed(bind(structure.getitem, (x,), {"index": (None,)}), rows, values, combine)
+        return bind(structure.reshape, (part,), {"shape": tuple(x.shape)})
     plan = _Plan(x, index)
     part = plan.bring(x)
     rest = tuple(part.shape[len(plan.arrays) :])
@@ -121,7 +129,7 @@ def _whole_mask(x: Any, index: tuple[Any, ...], values: Any) -> Any:
     if len(index) != 1 or isinstance(index[0], slice):
         return None
     mask = _array(index[0])
-    if not _is_mask(mask) or not 0 < mask.ndim <= x.ndim:
+    if mask.dtype.kind != "b" or mask.ndim > x.ndim:
         return None
     if tuple(mask.shape) != tuple(x.shape[: mask.ndim]) or values.ndim > x.ndim - mask.ndim:
         return None
