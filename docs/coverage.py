@@ -314,12 +314,16 @@ def complex_mark(f: Function, xs: Any) -> str:
 
 
 def chosen(calls: list[Call]) -> list[Call]:
-    """A few calls, those with derivatives first, as different as the list has them."""
-    able = [c for c in calls if Function(c).points]
-    smooth = [c for c in able if c.smooth] or able or calls
-    sized = [c for c in smooth if all(0 < x.size <= 60 for x in Function(c).points)] or smooth
-    step = max(1, len(sized) // SAMPLES)
-    return sized[::step][:SAMPLES]
+    """A few calls, as different as the list has them; those fit for differences, if there are."""
+    for fit in (
+        lambda c: Function(c).points,
+        lambda c: c.smooth,
+        lambda c: all(0 < x.size <= 60 for x in Function(c).points),
+        lambda c: all(np.all(np.isfinite(x) & (x != 0) & np.isreal(x)) for x in Function(c).points),
+    ):
+        calls = [c for c in calls if fit(c)] or calls
+    step = max(1, len(calls) // SAMPLES)
+    return calls[::step][:SAMPLES]
 
 
 def common(marks: tuple[str, ...]) -> str:

@@ -82,6 +82,7 @@ def _selected() -> Iterator[Call]:
     for trim in ("fb", "f", "b"):
         yield flat("trim_zeros", HOLES, trim)
     yield flat("trim_zeros", 0 * HOLES)
+    yield smooth("trim_zeros", V)
     for mode in ("wrap", "clip"):
         yield smooth("take", C, np.array([[7, -9], [0, -1]]), axis=1, mode=mode)
     yield flat("ix_", np.array([2, 0]), np.array([True, False, True]))
