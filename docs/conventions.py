@@ -12,7 +12,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # where `tests` is
 
-from tests.ops.conventions import CONVENTIONS, Convention  # noqa: E402
+from tests.ops.conventions import CONVENTIONS, REFUSED, Convention  # noqa: E402
 
 PAGE = HERE / "conventions.md"
 INTRODUCTION = """# Derivatives at singular points
@@ -24,7 +24,9 @@ there is one of these:
 - At the edge of a domain, the slope of the side that is inside, infinite where it is.
 - A derivative of 0 that comes in goes on as 0, though the slope it meets be infinite or NaN: a
   branch that `where` has not taken sends nothing back. 0 · ∞ never makes a NaN of a true value.
+- At a knot of a table (`interp`, `quantile` by q), the slope of the piece that begins there.
 - At a step, 0.
+- Where the function is infinite in no one direction, or not determined, an error.
 
 The vectors that a decomposition (`eigh`, `eig`, `svd`) gives for equal values may be any basis of
 the space they span. Going backward, functions of the values alone, of the spaces alone, and of the
@@ -61,6 +63,8 @@ def shown(x: Any) -> str:
     """Numbers, arrays, and tuples of them."""
     if x is None:
         return ""
+    if x is REFUSED:
+        return "an error"
     if isinstance(x, tuple):
         if all(np.all(np.equal(y, 0)) for y in x):
             return "0"
@@ -71,7 +75,7 @@ def shown(x: Any) -> str:
     if x.size > 1 and not np.any(x):
         return "0"
     if x.ndim > 2:
-        return "of cofactors"
+        return "the exchange of rows"
     return "(" + ", ".join(map(shown, x)) + ")"
 
 

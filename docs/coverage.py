@@ -11,6 +11,8 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,8 @@ takes no complex numbers |
 | vmap | the mapped function, and its mapped derivative, are what a loop gives |
 | stage | so are the staged function and its staged derivative |
 | float32 | float32 arguments give NumPy's dtype, and derivatives of float32 |
-| complex | VJP and JVP at complex arguments agree with differences along both axes of the plane |
+| complex | VJP and JVP at complex arguments agree with differences along both axes of the plane; \
+of eigenvectors and singular vectors, whose phase is free, the moduli |
 """
 
 
@@ -318,6 +321,7 @@ def chosen(calls: list[Call]) -> list[Call]:
     for fit in (
         lambda c: Function(c).points,
         lambda c: c.smooth,
+        lambda c: all(x.dtype.char in "dD" for x in Function(c).points),
         lambda c: all(0 < x.size <= 60 for x in Function(c).points),
         lambda c: all(np.all(np.isfinite(x) & (x != 0) & np.isreal(x)) for x in Function(c).points),
     ):
@@ -382,6 +386,21 @@ def others() -> Iterator[str]:
                 yield full
 
 
+def without_derivative() -> str:
+    """NumPy's names that are not differentiated, by their reason."""
+    names = import_module("tests.numpy_names")
+    tables = {**names.WITHOUT_DERIVATIVE, **names.TAKE_NO_TENSOR}
+    lines = [
+        f"| {reason} | {', '.join(f'`{name}`' for name in listed.split())} |"
+        for reason, listed in tables.items()
+    ]
+    return (
+        "## NumPy's names without a derivative\n\n`tests/test_numpy_names.py` walks NumPy's own "
+        "lists: each name is differentiated, or stands here.\n\n"
+        "| reason | names |\n|---|---|\n" + "\n".join(lines) + "\n"
+    )
+
+
 def page(row: Callable[[tuple[str, ...]], str]) -> str:
     """The whole page; `row` gives the line of a function."""
     parts = [INTRODUCTION]
@@ -389,6 +408,7 @@ def page(row: Callable[[tuple[str, ...]], str]) -> str:
         if names := rows(prefix):
             head = f"| function | {' | '.join(COLUMNS)} |\n|---|{':-:|' * len(COLUMNS)}\n"
             parts.append(f"## {title}\n\n{head}" + "\n".join(map(row, names)) + "\n")
+    parts += [] if find_spec("tests.numpy_names") is None else [without_derivative()]
     listed = ", ".join(f"`{name}`" for name in others())
     parts.append(
         "## Not in the tables\n\nTransforms, functions that take no array to differentiate, and "

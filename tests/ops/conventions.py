@@ -13,6 +13,7 @@ import numpy as np
 import gradarg as ga
 
 inf, nan = np.inf, np.nan
+REFUSED = ga.DerivativeError
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Convention:
     """What holds for a function at a point; each expected value in the form of the result.
 
     `first` is the gradient of the sum of f(*at) by each argument, and `second` its Hessian, where
-    there is one to tell of; both are alone for one argument, else tuples (of tuples).
+    there is one to tell of; both are alone for one argument, else tuples (of tuples). `first` is
+    REFUSED where asking for it is an error.
     """
 
     name: str
@@ -52,7 +54,9 @@ def conventions() -> Iterator[Convention]:
     yield from _powers()
     yield from _choices()
     yield from _ties()
+    yield from _order_statistics()
     yield from _products()
+    yield from _determinants()
     yield from _matrices()
     yield from _sums_of_exponentials()
     yield from _planes()
@@ -161,11 +165,49 @@ def _products() -> Iterator[Convention]:
     yield Convention("prod(x)", (x,), np.prod, 0, at(0, 0, 0), pair, BY_TERMS)
     one = at([0, 3, 2], [3, 0, 0], [2, 0, 0])
     yield Convention("prod(x)", (at(0.0, 2, 3),), np.prod, 0, at(6, 0, 0), one, BY_TERMS)
-    yield Convention("cumprod(x)", (x,), np.cumprod, at(0, 0, 0), at(3, 0, 0), None, BY_TERMS)
-    a = np.array([[1.0, 2], [2, 4]])
-    yield Convention("det(a)", (a,), np.linalg.det, 0, at([4, -2], [-2, 1]), None, "the cofactors")
-    a = np.zeros((3, 3))
-    yield Convention("det(a)", (a,), np.linalg.det, 0, a, None, "the cofactors")
+    sums = at([0, 1, 2], [1, 0, 0], [2, 0, 0])
+    yield Convention("cumprod(x)", (x,), np.cumprod, at(0, 0, 0), at(3, 0, 0), sums, BY_TERMS)
+
+
+def _order_statistics() -> Iterator[Convention]:
+    sorted_ = "as sort: of equal elements those whose places in order it takes"
+    one, flat = at(0, 1, 0), np.zeros((3, 3))
+    yield Convention("median(x)", (at(2.0, 2, 5),), np.median, 2, one, flat, sorted_)
+    x = at(1.0, 4, 2)
+    yield Convention(
+        "quantile(x, 0.5)", (x,), lambda x: np.quantile(x, 0.5), 2, at(0, 0, 1), flat,
+        "at an order statistic, that element alone",
+    )  # fmt: skip
+    right = "the slope of the piece that begins there"
+    yield Convention("quantile((1, 4, 2), q)", (0.5,), lambda q: np.quantile(x, q), 2, 4, 0, right)
+    knots, heights = at(0.0, 1, 2), at(0.0, 1, 5)
+    table = lambda x: np.interp(x, knots, heights)
+    yield Convention("interp(x, (0, 1, 2), (0, 1, 5))", (1.0,), table, 1, 4, 0, right)
+    last = "at the last knot, the slope of the piece that ends there"
+    yield Convention("interp(x, (0, 1, 2), (0, 1, 5))", (2.0,), table, 5, 4, 0, last)
+    y = at(nan, 3.0, 3)
+    yield Convention("nanmax(x)", (y,), np.nanmax, 3, at(0, 0.5, 0.5), flat, TIES)
+    yield Convention("nanmean(x)", (y,), np.nanmean, 3, at(0, 0.5, 0.5), flat, "NaN counts as none")
+
+
+def _determinants() -> Iterator[Convention]:
+    linalg = np.linalg
+    a, zero = at([1.0, 2], [2, 4]), np.zeros((2, 2))
+    exchange = np.zeros((2, 2, 2, 2))
+    exchange[0, 0, 1, 1] = exchange[1, 1, 0, 0] = 1
+    exchange[0, 1, 1, 0] = exchange[1, 0, 0, 1] = -1
+    cofactors = "the cofactors, which need no inverse"
+    yield Convention("det(a)", (a,), linalg.det, 0, at([4, -2], [-2, 1]), exchange, cofactors)
+    yield Convention("det(a)", (zero,), linalg.det, 0, zero, exchange, cofactors)
+    yield Convention(
+        "slogdet(a)", (a,), lambda a: linalg.slogdet(a)[1], -inf, REFUSED, None,
+        "infinite, in no one direction",
+    )  # fmt: skip
+    vector = lambda a: linalg.eigh((a + a.T) / 2)[1][0] ** 2
+    yield Convention(
+        "eigh(a)[1]", (np.eye(2),), vector, at(1, 0), REFUSED, None,
+        "of equal eigenvalues the vectors are not determined",
+    )  # fmt: skip
 
 
 def _matrices() -> Iterator[Convention]:
@@ -243,7 +285,7 @@ def _spreads() -> Iterator[Convention]:
     x = at(2.0, 2, 2)
     centred = (np.eye(3) - 1 / 3) * 2 / 3
     yield Convention("var(x)", (x,), np.var, 0, at(0, 0, 0), centred, "a smooth function")
-    yield Convention("std(x)", (x,), np.std, 0, at(0, 0, 0), None, "as abs, of one deviation")
+    yield Convention("std(x)", (x,), np.std, 0, at(0, 0, 0), np.zeros((3, 3)), "as norm(x)")
 
 
 CONVENTIONS = list(conventions())

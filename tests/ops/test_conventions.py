@@ -8,10 +8,17 @@ import pytest
 from numpy.testing import assert_allclose
 
 import gradarg as ga
-from tests.ops.conventions import CONVENTIONS
+from tests.ops.conventions import CONVENTIONS, REFUSED
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "conventions.py"
-every = pytest.mark.parametrize("row", CONVENTIONS, ids=lambda row: f"{row.name} at {row.at}")
+GIVEN = [row for row in CONVENTIONS if row.first is not REFUSED]
+
+
+def name(row):
+    return f"{row.name} at {row.at}"
+
+
+every = pytest.mark.parametrize("row", GIVEN, ids=name)
 quiet = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own, at log(0) and the like
 
 
@@ -65,9 +72,18 @@ def test_forward_mode(row):
 
 
 @quiet
-@pytest.mark.parametrize(
-    "row", [r for r in CONVENTIONS if r.second is not None], ids=lambda r: f"{r.name} at {r.at}"
-)
+@pytest.mark.parametrize("row", [r for r in CONVENTIONS if r.first is REFUSED], ids=name)
+def test_what_has_no_derivative_says_so(row):
+    xs = points(row)
+    same(row.f(*xs), row.value)
+    with pytest.raises(ga.DerivativeError):
+        ga.grad(total(row), places(row))(*xs)
+    with pytest.raises(ga.DerivativeError):
+        ga.jvp(total(row), xs, [np.cos(np.arange(x.size)).reshape(x.shape) for x in xs])
+
+
+@quiet
+@pytest.mark.parametrize("row", [r for r in GIVEN if r.second is not None], ids=name)
 def test_second_order(row):
     xs, where = points(row), places(row)
     same(ga.hessian(total(row), where)(*xs), row.second)
