@@ -26,7 +26,8 @@ there is one of these:
   branch that `where` has not taken sends nothing back. 0 · ∞ never makes a NaN of a true value.
 - At a knot of a table (`interp`, `quantile` by q), the slope of the piece that begins there.
 - At a step, 0.
-- Where the function is infinite in no one direction, or not determined, an error.
+- Where the derivative is not determined, or infinite in no one direction, an error; in forward
+  mode, which does not know what will be used, it may be NaN.
 
 The vectors that a decomposition (`eigh`, `eig`, `svd`) gives for equal values may be any basis of
 the space they span. Going backward, functions of the values alone, of the spaces alone, and of the

@@ -78,8 +78,11 @@ def test_what_has_no_derivative_says_so(row):
     same(row.f(*xs), row.value)
     with pytest.raises(ga.DerivativeError):
         ga.grad(total(row), places(row))(*xs)
-    with pytest.raises(ga.DerivativeError):
-        ga.jvp(total(row), xs, [np.cos(np.arange(x.size)).reshape(x.shape) for x in xs])
+    try:  # in forward mode, which does not know what will be used, it may be NaN
+        slope = ga.jvp(total(row), xs, [np.cos(np.arange(x.size)).reshape(x.shape) for x in xs])[1]
+    except ga.DerivativeError:
+        slope = np.nan
+    assert np.isnan(slope)
 
 
 @quiet
