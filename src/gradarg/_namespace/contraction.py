@@ -12,8 +12,9 @@ from .._core.errors import ShapeError
 from .._core.trace import bind
 from .._ops import contract, elementwise, structure
 from .arguments import array, axis_of
+from .diagonals import diagonal
 from .elementwise import astype
-from .manipulation import diagonal, moveaxis, ravel, reshape, transpose
+from .manipulation import moveaxis, ravel, reshape, transpose
 
 __all__ = [
     "dot",

@@ -29,6 +29,8 @@ from .decompositions import (
     svd,
     svdvals,
 )
+from .diagonals import diagonal as _diagonal
+from .diagonals import trace as _trace
 from .elementwise import astype
 from .manipulation import (
     copy,
@@ -40,8 +42,6 @@ from .manipulation import (
     transpose,
     zeros_like,
 )
-from .manipulation import diagonal as _diagonal
-from .manipulation import trace as _trace
 from .norms import cond, matrix_norm, matrix_rank, norm, vector_norm
 from .reductions import count_nonzero
 from .reductions import max as max_

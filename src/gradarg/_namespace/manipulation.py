@@ -1,49 +1,36 @@
-"""Changing shapes, joining, splitting, repeating, under NumPy's and the array API's names."""
+"""Changing shapes, joining and repeating, under NumPy's and the array API's names."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .._core.errors import ShapeError
 from .._core.trace import Box, bind, peek
-from .._ops import elementwise, structure
+from .._ops import structure
 from . import arguments
 from .arguments import array, axes_of, axis_of, number_or_array, refuse_out, shape_of
 from .elementwise import astype
 from .indexing import getitem, take
-from .views import constant_tensor, link, view
+from .views import constant_tensor, view
 
 __all__ = [
-    "array_split",
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
     "broadcast_arrays",
-    "block",
     "broadcast_to",
-    "column_stack",
     "concat",
     "concatenate",
     "copy",
-    "diag",
-    "diag_indices_from",
-    "diagflat",
-    "diagonal",
-    "dsplit",
-    "dstack",
     "empty_like",
     "expand_dims",
     "flip",
     "fliplr",
     "flipud",
     "full_like",
-    "hsplit",
-    "hstack",
     "matrix_transpose",
     "meshgrid",
     "moveaxis",
@@ -58,20 +45,11 @@ __all__ = [
     "rot90",
     "shape",
     "size",
-    "split",
     "squeeze",
     "stack",
     "swapaxes",
     "tile",
-    "trace",
     "transpose",
-    "tril",
-    "tril_indices_from",
-    "triu",
-    "triu_indices_from",
-    "unstack",
-    "vsplit",
-    "vstack",
     "zeros_like",
 ]
 
@@ -272,7 +250,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     return tuple(broadcast_to(a, common) for a in arrays)
 
 
-# ---- joining and splitting
+# ---- joining
 
 
 def concatenate(
@@ -334,130 +312,6 @@ def stack(
     axis = axis_of(axis, parts[0].ndim + 1, "stack")
     parts = [expand_dims(p, axis) for p in parts]
     return concatenate(parts, axis, dtype=dtype, casting=casting)
-
-
-def unstack(x: Any, /, axis: int = 0) -> tuple[Any, ...]:
-    """The slices of x along an axis, without that axis."""
-    x = array(x)
-    x = moveaxis(x, axis_of(axis, x.ndim, "unstack"), 0)
-    return tuple(getitem(x, i) for i in range(x.shape[0]))
-
-
-def vstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> Any:
-    """The arrays one after another as rows."""
-    return concatenate([atleast_2d(a) for a in tup], 0, dtype=dtype, casting=casting)
-
-
-def hstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> Any:
-    """The arrays one after another along the second axis (the only one, if 1-d)."""
-    parts = [atleast_1d(a) for a in tup]
-    axis = 0 if parts and parts[0].ndim == 1 else 1
-    return concatenate(parts, axis, dtype=dtype, casting=casting)
-
-
-def dstack(tup: Sequence[Any]) -> Any:
-    """The arrays one after another along the third axis."""
-    return concatenate([atleast_3d(a) for a in tup], 2)
-
-
-def column_stack(tup: Sequence[Any]) -> Any:
-    """1-d arrays as the columns of a matrix."""
-    parts = [array(a) for a in tup]
-    return concatenate([reshape(p, (-1, 1)) if p.ndim < 2 else p for p in parts], 1)
-
-
-def block(arrays: Any) -> Any:
-    """An array of blocks in nested lists: the innermost side by side, the others stacked.
-
-    >>> import gradarg as ga, numpy as np
-    >>> ga.block([[np.eye(2), np.zeros((2, 1))], [np.ones((1, 3))]])
-    array([[1., 0., 0.],
-           [0., 1., 0.],
-           [1., 1., 1.]])
-    """
-    depth = _depth(arrays)
-    blocks = list(_blocks(arrays, depth))
-    ndim = max([depth, *(b.ndim for b in blocks)])
-    if not depth:
-        return copy(blocks[0])
-    return _blocked(arrays, ndim - depth, ndim)
-
-
-def _depth(arrays: Any) -> int:
-    if isinstance(arrays, tuple):
-        raise TypeError("block: blocks are nested in lists, not in tuples.")
-    if not isinstance(arrays, list):
-        return 0
-    if not arrays:
-        raise ShapeError("block: a list of blocks is empty.")
-    return 1 + _depth(arrays[0])
-
-
-def _blocks(arrays: Any, depth: int) -> Iterator[Any]:
-    if isinstance(arrays, list) != bool(depth):
-        raise ShapeError("block: the lists of blocks are not nested equally deep.")
-    if not depth:
-        yield array(arrays)
-        return
-    if not arrays:
-        raise ShapeError("block: a list of blocks is empty.")
-    for a in arrays:
-        yield from _blocks(a, depth - 1)
-
-
-def _blocked(arrays: Any, axis: int, ndim: int) -> Any:
-    if isinstance(arrays, list):
-        return concatenate([_blocked(a, axis + 1, ndim) for a in arrays], axis)
-    a = array(arrays)
-    return bind(structure.reshape, (a,), {"shape": (1,) * (ndim - a.ndim) + tuple(a.shape)})
-
-
-def _pieces(ary: Any, points: Sequence[int], axis: int) -> list[Any]:
-    edges = [0, *points, ary.shape[axis]]
-    lead = (slice(None),) * axis
-    return [getitem(ary, (*lead, slice(lo, hi))) for lo, hi in pairwise(edges)]
-
-
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """The array in parts along an axis: so many, of nearly equal length, or at given points."""
-    ary = array(ary)
-    axis = axis_of(axis, ary.ndim, "array_split")
-    try:
-        count = operator.index(indices_or_sections)
-    except TypeError:
-        return _pieces(ary, [operator.index(i) for i in indices_or_sections], axis)
-    if count <= 0:
-        raise ShapeError(f"array_split: the number of parts must be positive, not {count}.")
-    each, extra = divmod(ary.shape[axis], count)
-    lengths = [each + 1] * extra + [each] * (count - extra)
-    return _pieces(ary, list(np.cumsum(lengths[:-1], dtype=int)) if count > 1 else [], axis)
-
-
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """Like `array_split`, but a number of parts must divide the length."""
-    ary = array(ary)
-    n = ary.shape[axis_of(axis, ary.ndim, "split")]
-    if not isinstance(indices_or_sections, (list, tuple, np.ndarray)) and n % indices_or_sections:
-        raise ShapeError(
-            f"split: {n} elements do not divide into {indices_or_sections} equal "
-            "parts; np.array_split makes nearly equal ones."
-        )
-    return array_split(ary, indices_or_sections, axis)
-
-
-def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """`split` along the first axis."""
-    return split(ary, indices_or_sections, 0)
-
-
-def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """`split` along the second axis (the only one, if 1-d)."""
-    return split(ary, indices_or_sections, 0 if ndim(ary) == 1 else 1)
-
-
-def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """`split` along the third axis."""
-    return split(ary, indices_or_sections, 2)
 
 
 # ---- repeating and rearranging
@@ -551,97 +405,11 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
         ax = axis_of(ax, a.ndim, "roll")
         if a.shape[ax] and s % a.shape[ax]:
             cut = a.shape[ax] - int(s) % a.shape[ax]
-            out = concatenate(_pieces(out, [cut], ax)[::-1], ax)
+            lead = (slice(None),) * ax
+            out = concatenate(
+                [getitem(out, (*lead, part)) for part in (slice(cut, None), slice(cut))], ax
+            )
     return copy(a) if out is a else out
-
-
-# ---- diagonals and triangles
-
-
-def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """The diagonal of two axes, as a new last axis."""
-    return _diagonal("diagonal", a, offset, axis1, axis2)
-
-
-def _diagonal(name: str, a: Any, offset: int, axis1: int, axis2: int) -> Any:
-    a = array(a)
-    axes = [axis_of(i, a.ndim, name) for i in (axis1, axis2)]
-    moved = moveaxis(a, axes, (-2, -1))
-    rows, columns = moved.shape[-2:]
-    start = (max(-offset, 0), max(offset, 0))
-    k = np.arange(max(0, min(rows - start[0], columns - start[1])))
-    out = getitem(moved, (Ellipsis, k + start[0], k + start[1]))
-    if isinstance(out, Box) and isinstance(a, Box):
-        link(out, a, diagonal, {"offset": offset, "axis1": axis1, "axis2": axis2})
-    return out
-
-
-def diag(v: Any, k: int = 0) -> Any:
-    """The diagonal of a matrix, or the matrix with a given diagonal."""
-    v = array(v)
-    if v.ndim == 2:
-        return diagonal(v, k)
-    if v.ndim != 1:
-        raise ShapeError(f"diag takes 1 or 2 dimensions, not the shape {tuple(v.shape)}.")
-    n, i = v.shape[0] + abs(k), np.arange(v.shape[0])
-    return bind(structure.scatter_add, (v, i + max(-k, 0), i + max(k, 0)), {"shape": (n, n)})
-
-
-def diagflat(v: Any, k: int = 0) -> Any:
-    """The matrix with all elements of v on its k-th diagonal."""
-    return diag(ravel(v), k)
-
-
-def trace(
-    a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None
-) -> Any:
-    """The sum over the diagonal of two axes."""
-    refuse_out("trace", out)
-    d = _diagonal("trace", a, offset, axis1, axis2)
-    d = d if dtype is None else astype(d, dtype, copy=False)
-    return bind(structure.sum, (d,), {"axis": (d.ndim - 1,)})
-
-
-def diag_indices_from(arr: Any) -> tuple[Any, ...]:
-    """The positions of the main diagonal of an array whose axes are equally long."""
-    dims = shape(arr)
-    if len(dims) < 2 or len(set(dims)) > 1:
-        raise ShapeError(f"diag_indices_from needs equal lengths of two or more axes, not {dims}.")
-    return np.diag_indices(dims[0], len(dims))
-
-
-def tril_indices_from(arr: Any, k: int = 0) -> tuple[Any, ...]:
-    """The positions of the lower triangle of a matrix, up to its k-th diagonal."""
-    rows, columns = _matrix("tril_indices_from", arr)
-    return np.tril_indices(rows, k, columns)
-
-
-def triu_indices_from(arr: Any, k: int = 0) -> tuple[Any, ...]:
-    """The positions of the upper triangle of a matrix, from its k-th diagonal on."""
-    rows, columns = _matrix("triu_indices_from", arr)
-    return np.triu_indices(rows, k, columns)
-
-
-def _matrix(name: str, arr: Any) -> tuple[int, int]:
-    dims = shape(arr)
-    if len(dims) != 2:
-        raise ShapeError(f"{name} takes a matrix, not the shape {dims}.")
-    return dims[0], dims[1]
-
-
-def tril(m: Any, k: int = 0) -> Any:
-    """The lower triangle of the last two axes, zeros above the k-th diagonal."""
-    return _masked(m, lambda rows, columns=None: np.tri(rows, columns, k, dtype=bool))
-
-
-def triu(m: Any, k: int = 0) -> Any:
-    """The upper triangle of the last two axes, zeros below the k-th diagonal."""
-    return _masked(m, lambda rows, columns=None: ~np.tri(rows, columns, k - 1, dtype=bool))
-
-
-def _masked(m: Any, mask: Any) -> Any:
-    m = array(m)
-    return bind(elementwise.where, (mask(*m.shape[-2:]), m, np.zeros((), m.dtype)))
 
 
 # ---- arrays like another; constants, of the kind of their model
