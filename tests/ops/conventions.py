@@ -203,9 +203,9 @@ def _determinants() -> Iterator[Convention]:
         "slogdet(a)", (a,), lambda a: linalg.slogdet(a)[1], -inf, REFUSED, None,
         "infinite, in no one direction",
     )  # fmt: skip
-    vector = lambda a: linalg.eigh((a + a.T) / 2)[1][0] ** 2
+    vector = lambda a: linalg.eigh((a + a.T) / 2)[1][0] @ at(1, 2)
     yield Convention(
-        "eigh(a)[1]", (np.eye(2),), vector, at(1, 0), REFUSED, None,
+        "eigh(a)[1][0] · (1, 2)", (np.eye(2),), vector, 1, REFUSED, None,
         "of equal eigenvalues the vectors are not determined",
     )  # fmt: skip
 
