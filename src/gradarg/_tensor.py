@@ -250,7 +250,10 @@ class Tensor(Box):
         return self._inner
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        data = np.asarray(self._concrete("NumPy's conversion to an array"))
+        objects = (
+            " (np.vectorize does it; ga.vectorize does not)" if dtype == np.dtype(object) else ""
+        )
+        data = np.asarray(self._concrete(f"NumPy's conversion to an array{objects}"))
         if dtype is not None and dtype != data.dtype:
             return data.astype(dtype)
         if copy:

@@ -150,6 +150,13 @@ def _mapped() -> Iterator[Call]:
     yield smooth("apply_over_axes", np.cumsum, C, 1)
 
 
+def _listed() -> Iterator[Call]:
+    yield smooth("einsum", M, [0, 1], V, [1])
+    yield smooth("einsum", M, [1, 0], N, [1, 27], [27, 0])
+    yield smooth("einsum", C, [Ellipsis, 3, 1], V, [1])
+    yield smooth("einsum", M, [5, 2])
+
+
 def _elementwise() -> Iterator[Call]:
     yield smooth("nan_to_num", V, nan=2.0)
     yield flat("nan_to_num", SPECIAL, nan=2.0, posinf=3.0, neginf=-4.0)
@@ -176,5 +183,6 @@ def calls() -> list[Any]:
         *_changed(),
         *_joined(),
         *_mapped(),
+        *_listed(),
         *_elementwise(),
     ]

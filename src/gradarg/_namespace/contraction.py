@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -170,8 +171,11 @@ def kron(a: Any, b: Any) -> Any:
 # ---- einsum
 
 
-def einsum(subscripts: str, /, *operands: Any, optimize: Any = None) -> Any:
+def einsum(subscripts: Any, /, *operands: Any, optimize: Any = None) -> Any:
     """The sum of products that the subscripts spell, in Einstein's notation.
+
+    In NumPy's other form each operand is followed by the list of its indices, and the indices of
+    the output may come last: `einsum(a, [0, 1], b, [1], [0])`.
 
     >>> import gradarg as ga, numpy as np
     >>> ga.grad(lambda a: ga.einsum("ij,j->", a, np.array([1.0, 2.0])))(np.zeros((2, 2)))
@@ -179,7 +183,7 @@ def einsum(subscripts: str, /, *operands: Any, optimize: Any = None) -> Any:
            [1., 2.]])
     """
     if not isinstance(subscripts, str):
-        raise ShapeError("einsum takes its subscripts as a string first, such as 'ij,jk->ik'.")
+        subscripts, operands = _from_lists((subscripts, *operands))
     arrays = [array(x) for x in operands]
     inputs, output = _explicit(subscripts, arrays)
     if len(arrays) == 1 and len(inputs[0]) == len(output):  # a view, as in NumPy
@@ -197,6 +201,21 @@ def einsum(subscripts: str, /, *operands: Any, optimize: Any = None) -> Any:
     except ValueError:
         contract.einsum.shape(*arrays, **params)  # which names the operation and the lengths
         raise
+
+
+def _from_lists(items: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """Operands and their lists of indices, in turn, as subscripts and operands."""
+    even = len(items) // 2 * 2
+    lists = [*items[1:even:2], *items[even:]]
+    if not all(isinstance(indices, (list, tuple)) for indices in lists):
+        raise ShapeError(
+            "einsum takes its subscripts as a string first, such as 'ij,jk->ik', or a list of "
+            "integers after each operand."
+        )
+    letters = string.ascii_uppercase + string.ascii_lowercase
+    words = ["".join("..." if i is Ellipsis else letters[i] for i in each) for each in lists]
+    count = even // 2
+    return ",".join(words[:count]) + "".join(f"->{w}" for w in words[count:]), items[:even:2]
 
 
 def _explicit(subscripts: str, arrays: Sequence[Any]) -> tuple[list[str], str]:
