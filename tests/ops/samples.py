@@ -359,6 +359,7 @@ ALONG: dict[Primitive, Callable[..., Any]] = {
     reduce.cumprod: np.cumprod,
     sorting.sort: np.sort,
     sorting.argsort: np.argsort,
+    sorting.ranks: lambda x, axis: np.argsort(np.argsort(x, axis), axis),
     sorting.argmax: np.argmax,
     sorting.argmin: np.argmin,
 }

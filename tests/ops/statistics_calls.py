@@ -138,7 +138,7 @@ def _quantiles() -> Iterator[Call]:
     yield smooth("quantile", M, q, axis=1, **weights)
     yield smooth("quantile", W, 0.41, **weights)
     yield smooth("percentile", M, 41.0, axis=0, method="inverted_cdf", weights=M * M)
-    yield flat("quantile", M, [0.0, 0.5, 1.0], axis=1, method="inverted_cdf", weights=[0, 1, 0, 2])
+    yield flat("quantile", M, [0.1, 0.5, 1.0], axis=1, method="inverted_cdf", weights=[0, 1, 0, 2])
     yield flat("nanquantile", HOLES, q, axis=1, method="inverted_cdf", weights=M * M)
 
 

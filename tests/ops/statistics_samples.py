@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.special
 
-from gradarg._ops import contract, elementwise, polynomial
+from gradarg._ops import contract, elementwise, polynomial, sorting
 from tests.ops.sample import Sample, complex_values, values
 
 
@@ -33,3 +33,9 @@ def samples() -> Iterator[Sample]:
     for note, p in {"real": np.array([1.0, -3.0, 2.0]), "complex": complex_values((4,))}.items():
         reference = lambda p: np.roots(p).astype(complex)
         yield Sample(polynomial.roots, reference, (p,), note=note)
+    pick = lambda x, places: np.take_along_axis(np.argsort(x), np.broadcast_to(places, (2, 3)), -1)
+    for note, places in {"": np.array([4, 0, 4]), "rows": np.array([[0, 4, 1], [3, 3, 2]])}.items():
+        yield Sample(sorting.kth, pick, (values((2, 5)), places), note=note)
+    many = np.arange(12)[::-1]
+    sorts = lambda x, places: np.argsort(x)[::-1]
+    yield Sample(sorting.kth, sorts, (values((12,)), many), note="many")

@@ -1,9 +1,9 @@
 """Statistics under NumPy's names: averages, quantiles, covariances, histograms, and the nan family.
 
 Conventions. A quantile is a sum of one or two elements of the sorted array, and these have its
-derivative; of equal elements, those that a stable sort puts there. Its derivative in q is the
-slope to the next element, where the method interpolates; 0 where it chooses. In the nan family,
-elements that are NaN have derivative 0. Counts and bins are piecewise constant in the data: the
+derivative; of equal elements, the first. Its derivative in q is the slope to the next element,
+where the method interpolates; 0 where it chooses. In the nan family, elements that are NaN have
+derivative 0. Counts and bins are piecewise constant in the data: the
 derivatives of a histogram are those in its weights, and through edges that are found from the data.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from .._core.errors import ConcreteValueError, ShapeError
 from .._core.trace import Box, bind, peek
 from .._ops import elementwise as ops
-from .._ops import searching, structure
+from .._ops import searching, sorting, structure
 from . import elementwise, reductions
 from .arguments import Axis, array, axes_of, axis_of, number_or_array, real_array, refuse_out
 from .contraction import matmul
@@ -265,18 +265,28 @@ def median(
     refuse_out("median", out)
     a = real_array(a, "median")
     axes = axes_of(axis, a.ndim, "median")
-    rows = reductions.sort(_rows(a, axes))
+    rows = _rows(a, axes)
     n = rows.shape[-1]
-    middle = getitem(rows, (Ellipsis, slice((n - 1) // 2, n // 2 + 1) if n else slice(None)))
-    return _keep(_nan_if_any(reductions.mean(middle, -1), rows), a, axes, keepdims, ())
+    places = np.arange((n - 1) // 2, n // 2 + 1) if n else np.zeros(0, int)
+    out = reductions.mean(_at(rows, places), -1)
+    return _keep(_nan_if_any(out, rows), a, axes, keepdims, ())
+
+
+def _at(rows: Any, places: Any) -> Any:
+    """The elements that sorting would put at some places of each row."""
+    return take_along_axis(rows, bind(sorting.kth, (rows, places)), -1)
 
 
 def _nan_if_any(out: Any, rows: Any, lead: int = 0) -> Any:
-    """The result, or NaN where a sorted row ends in one."""
+    """The result, or NaN where a row holds one."""
     if rows.dtype.kind != "f" or not rows.shape[-1]:
         return out
-    last = getitem(rows, (Ellipsis, -1))
-    return elementwise.where(elementwise.isnan(last), last, out)
+    missing = elementwise.isnan(rows)
+    first = reductions.argmax(missing, -1, keepdims=True)
+    there, value = take_along_axis(missing, first, -1), take_along_axis(rows, first, -1)
+    if not lead:
+        there, value = (getitem(v, (Ellipsis, 0)) for v in (there, value))
+    return elementwise.where(there, value, out)
 
 
 def nanmedian(
@@ -292,14 +302,14 @@ def nanmedian(
     if a.dtype.kind != "f":
         return median(a, axis, None, overwrite_input, keepdims)
     axes = axes_of(axis, a.ndim, "nanmedian")
-    rows = reductions.sort(_rows(a, axes))
+    rows = _rows(a, axes)
     if not rows.shape[-1]:
         return nanmean(a, axes, keepdims=keepdims)
     n = reductions.sum(_numbers(rows), -1, keepdims=True)
     places = concatenate([elementwise.maximum(n - 1, 0) // 2, n // 2], -1)
-    top = rows.shape[-1] - 1
-    middle = take_along_axis(rows, elementwise.minimum(places, top), -1)
-    return _keep(reductions.mean(middle, -1), a, axes, keepdims, ())
+    places = elementwise.minimum(places, rows.shape[-1] - 1)
+    out = reductions.mean(_at(rows, places), -1)
+    return _keep(out, a, axes, keepdims, ())
 
 
 def quantile(
@@ -406,23 +416,20 @@ def _quantile(
     if weights is not None:
         out = _weighted_quantile(name, a, rows, q, axis, method, weights, skips)
     else:
-        rows = reductions.sort(rows)
         n: Any = rows.shape[-1]
         if skips:
             n = reductions.sum(_numbers(rows), -1)
             n = reshape(n, n.shape + (1,) * q.ndim)
             n = astype(n, q.dtype) if q.dtype.kind == "f" else n  # as a number would promote
         out = _interpolated(name, rows, n, q, method, weak)
-        last = getitem(rows, (Ellipsis, slice(-1, None) if q.ndim else -1))
-        if a.dtype.kind == "f" and not skips:
-            out = elementwise.where(elementwise.isnan(last), last, out)
+        out = out if skips else _nan_if_any(out, rows, q.ndim)
     if q.ndim:
         out = moveaxis(out, -1, 0)
     return _keep(out, a, axes, keepdims, tuple(q.shape))
 
 
 def _interpolated(name: str, rows: Any, n: Any, q: Any, method: str, weak: bool) -> Any:
-    """Quantiles of sorted rows, their axis the last. n is the number of elements that count."""
+    """The quantiles of each row, as the last axis; n is the number of elements that count."""
     if method == "linear":
         place = (n - 1) * q
     elif method in _INTERPOLATED:
@@ -465,15 +472,13 @@ def _chosen(name: str, n: Any, q: Any, method: str) -> Any:
 
 
 def _pick(rows: Any, n: Any, place: Any) -> Any:
-    """The elements of each row at a place between 0 and n - 1."""
+    """The elements that sorting would put at a place of each row, between 0 and n - 1."""
     place = elementwise.minimum(elementwise.maximum(place, 0), n - 1)
     place = elementwise.maximum(elementwise.nan_to_num(place), 0)
     place = astype(place, np.intp, copy=False)
-    lead = rows.shape[:-1]
-    if np.ndim(n) == 0:  # the same places in all rows
-        return getitem(rows, (Ellipsis, place))
-    found = take_along_axis(rows, reshape(place, (*lead, -1)) if lead else ravel(place), -1)
-    return reshape(found, place.shape)
+    lead = tuple(rows.shape[:-1])
+    shape = place.shape if np.ndim(n) else lead + place.shape  # n of each row, or of all
+    return reshape(_at(rows, reshape(place, (*lead, -1) if np.ndim(n) else (-1,))), shape)
 
 
 def _weighted_quantile(
@@ -490,7 +495,7 @@ def _weighted_quantile(
     if skips:
         w = reductions.masked(name, w, _numbers(rows), 0)
     order = reductions.argsort(rows)
-    rows, w = take_along_axis(rows, order, -1), take_along_axis(w, order, -1)
+    w = take_along_axis(w, order, -1)
     total = reductions.sum(w, -1, keepdims=True)
     empty = elementwise.logical_not(elementwise.greater(total, 0))
     if _somewhere(empty) and not skips:
@@ -505,10 +510,8 @@ def _weighted_quantile(
     if skips:
         n = reductions.sum(_numbers(rows), -1, keepdims=True)
     place = elementwise.maximum(elementwise.minimum(place, n - 1), 0)
-    out = take_along_axis(rows, place, -1)
-    if rows.dtype.kind == "f" and not skips:
-        last = getitem(rows, (Ellipsis, slice(-1, None)))
-        out = elementwise.where(elementwise.isnan(last), last, out)
+    out = take_along_axis(rows, take_along_axis(order, place, -1), -1)
+    out = out if skips else _nan_if_any(out, rows, 1)
     return out if q.ndim else getitem(out, (Ellipsis, 0))
 
 

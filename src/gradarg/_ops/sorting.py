@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core.primitive import Primitive, constant, general
+from .._core.primitive import Primitive, align, constant, general
 from .._core.trace import ShapeDtype
 from .structure import reduced
 
@@ -20,6 +20,20 @@ argsort = constant(
     lambda x, axis: np.argsort(x, axis=axis, kind="stable"),
     batch=_batch_along,
     shape=lambda x, axis: ShapeDtype(x.shape, np.intp),
+)
+
+
+def _ranks(x: Any, axis: int) -> Any:
+    order = np.argsort(x, axis=axis, kind="stable")
+    out = np.empty_like(order)
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    np.put_along_axis(out, order, np.arange(x.shape[axis]).reshape(shape), axis)
+    return out
+
+
+ranks = constant(  # where sorting puts each element
+    "ranks", _ranks, batch=_batch_along, shape=lambda x, axis: ShapeDtype(x.shape, np.intp)
 )
 
 argpartition = constant(
@@ -46,12 +60,43 @@ argmin = constant(
 sort = general(
     "sort",
     lambda x, axis: np.sort(x, axis=axis, kind="stable"),
-    vjp=[
-        lambda g, _o, x, axis: np.take_along_axis(
-            g, argsort(argsort(x, axis=axis), axis=axis), axis
-        )
-    ],
+    vjp=[lambda g, _o, x, axis: np.take_along_axis(g, ranks(x, axis=axis), axis)],
     jvp=lambda ts, _o, x, axis: np.take_along_axis(ts[0], argsort(x, axis=axis), axis),
     batch=_batch_along,
     shape=lambda x, axis: ShapeDtype(x.shape, x.dtype),
+)
+
+
+def _kth(x: Any, places: Any) -> Any:
+    lead = np.broadcast_shapes(x.shape[:-1], places.shape[:-1])
+    x = np.broadcast_to(x, lead + x.shape[-1:])
+    places = np.broadcast_to(places, lead + places.shape[-1:])
+    if places.shape[-1] > 8:  # a look at every element for each place would take longer
+        order = np.argsort(x, axis=-1, kind="stable")
+        row = np.take_along_axis(x, order, -1)
+        starts = np.ones(row.shape, bool)  # of the runs of equal elements
+        starts[..., 1:] = row[..., 1:] != row[..., :-1]
+        start = np.maximum.accumulate(np.where(starts, np.arange(row.shape[-1]), 0), axis=-1)
+        return np.take_along_axis(order, np.take_along_axis(start, places, -1), -1)
+    row = np.partition(x, np.unique(places), axis=-1) if places.size else x
+    found = np.take_along_axis(row, places, -1)
+    out = np.empty(places.shape, np.intp)
+    for k in range(places.shape[-1]):
+        at = found[..., k : k + 1]
+        same = (x == at) | ((x != x) & (at != at))  # NaN is the same as NaN
+        np.argmax(same, axis=-1, out=out[..., k])
+    return out
+
+
+def _batch_kth(p: Primitive, n: int, mapped: Any, args: Any, k: dict[str, Any]) -> Any:
+    return p(*align(n, mapped, args))
+
+
+kth = constant(  # of rows: where what sorting puts at a place comes from, the first of equals
+    "kth",
+    _kth,
+    batch=_batch_kth,
+    shape=lambda x, places: ShapeDtype(
+        np.broadcast_shapes(x.shape[:-1], places.shape[:-1]) + places.shape[-1:], np.intp
+    ),
 )
