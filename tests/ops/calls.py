@@ -290,7 +290,7 @@ def _products() -> Iterator[Call]:
     yield smooth("vdot", M, N)
     yield flat("vdot", Z, M)
     yield Call("matvec", (M, V), reference=np.matmul)  # which NumPy has since 2.2
-    yield Call("vecmat", (V, M.T), reference=np.matmul)
+    yield Call("vecmat", (V, M.T), reference=lambda x, a: np.conj(x) @ a)
     yield smooth("vecdot", M, V)
     yield smooth("vecdot", C, values((2, 1, 4)))
     yield smooth("vecdot", M, N, axis=0)
