@@ -203,6 +203,12 @@ def test_a_mask_whose_values_are_unknown():
             attempt()
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 2), (3, 0), (0, 0)])
+def test_an_empty_mask_chooses_nothing(shape):
+    x, mask = np.ones((3, 2)), np.zeros(shape, bool)
+    assert_array_equal(ga.Tensor(x)[mask].value, x[mask], strict=True)
+
+
 @pytest.mark.parametrize("flag", [True, False, np.True_, np.array(False)])
 def test_one_truth_value(flag):
     for x in (np.arange(3.0), np.array(2.0)):

@@ -176,6 +176,17 @@ def _constant(name: str) -> Callable[..., Any]:
     )
 
 
+def _whole(name: str) -> Callable[..., Any]:
+    """As `_constant`, of a function that leaves integers as they are, since NumPy 2.1."""
+    function = _constant(name)
+
+    def whole(x: Any, /) -> Any:
+        x = array(x)
+        return bind(ops.positive, (x,)) if x.dtype.kind in "iu" else function(x)
+
+    return _named(whole, ops.CONSTANT[name], str(function.__doc__))
+
+
 # ---- one argument
 
 positive = _unary(ops.positive, "x")
@@ -244,9 +255,9 @@ heaviside = _binary(ops.heaviside, "0 for x < 0, y at x = 0, 1 for x > 0")
 
 # ---- without derivative
 
-floor = _constant("floor")
-ceil = _constant("ceil")
-trunc = _constant("trunc")
+floor = _whole("floor")
+ceil = _whole("ceil")
+trunc = _whole("trunc")
 rint = _constant("rint")
 floor_divide = _constant("floor_divide")
 spacing = _constant("spacing")

@@ -247,7 +247,8 @@ def _expand(index: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[list[Any], 
             entries += [slice(None)] * count
         elif _is_mask(i):
             mask, covered = _concrete(i), shape[axis : axis + count]
-            if mask.shape != covered or not count:
+            fits = all(m in (n, 0) for m, n in zip(mask.shape, covered))  # none chosen of any
+            if not (count and fits):
                 raise IndexError(
                     f"A boolean index of shape {mask.shape} does not fit axes of the lengths "
                     f"{covered} of an array of shape {shape}."
