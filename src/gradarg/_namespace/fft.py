@@ -19,7 +19,7 @@ from .._core.trace import Box, bind, box
 from .._ops import elementwise, structure
 from .._ops import fft as ops
 from .arguments import array, axes_of, axis_of
-from .manipulation import roll
+from .manipulation import copy, roll
 
 __all__ = [
     "fft",
@@ -245,14 +245,19 @@ def fftshift(x: Any, axes: Any = None) -> Any:
     """x with the element of frequency zero moved to the middle of each axis."""
     x = array(x)
     places = _shifted_axes("fftshift", x, axes)
-    return roll(x, [x.shape[i] // 2 for i in places], places)
+    return _rolled(x, [x.shape[i] // 2 for i in places], places)
 
 
 def ifftshift(x: Any, axes: Any = None) -> Any:
     """The inverse of `fftshift`."""
     x = array(x)
     places = _shifted_axes("ifftshift", x, axes)
-    return roll(x, [-(x.shape[i] // 2) for i in places], places)
+    return _rolled(x, [-(x.shape[i] // 2) for i in places], places)
+
+
+def _rolled(x: Any, shifts: list[int], places: tuple[int, ...]) -> Any:
+    out = roll(x, shifts, places)
+    return copy(x) if out is x else out
 
 
 def _shifted_axes(name: str, x: Any, axes: Any) -> tuple[int, ...]:

@@ -83,7 +83,7 @@ def _turning(t: Any, w: Any) -> Any:
 
 
 def _determined(name: str, free: Any, moved: Any, w: Any, gw: Any) -> tuple[Any, Any]:
-    """Which pairs are equal, and NaN for those of them whose limit is not known, else 0.
+    """Which pairs are equal, and for which of them the limit is not known; None if for none.
 
     free    how the function depends on the freedom of each pair: not at all, or it has no value
     moved   how it depends on the vectors of each pair
@@ -98,7 +98,7 @@ def _determined(name: str, free: Any, moved: Any, w: Any, gw: Any) -> tuple[Any,
     lost = lost & equal & ~np.eye(w.shape[-1], dtype=bool)
     known = peek(lost)
     if known is None:
-        return equal, np.where(lost, math.nan, 0)
+        return equal, lost
     if np.any(known):
         raise DerivativeError(
             f"{name}: a derivative goes through the vectors of equal values (equal but for "
@@ -109,6 +109,10 @@ def _determined(name: str, free: Any, moved: Any, w: Any, gw: Any) -> tuple[Any,
             "little."
         )
     return equal, None
+
+
+def _unless(unknown: Any, x: Any) -> Any:
+    return x if unknown is None else np.where(unknown, math.nan, x)
 
 
 def _refuse_phase(name: str, moved: Any) -> None:
@@ -135,9 +139,7 @@ def _eigh_vjp(g: Any, o: Any, _a: Any, uplo: str) -> Any:
         _refuse_phase("eigh", moved)
         turned = moved - adjoint(moved)
         equal, unknown = _determined("eigh", turned, moved, w, gw)
-        inner = inner + 0.5 * _over_differences(turned, w, equal)
-        if unknown is not None:
-            inner = inner + unknown
+        inner = _unless(unknown, inner + 0.5 * _over_differences(turned, w, equal))
     return conjugate(hermitian_part(v @ inner @ adjoint(v)))
 
 
@@ -205,7 +207,7 @@ def _top(v: Any, x: Any) -> Any:
     return np.sum(np.where(_largest(v), x, 0), -2, keepdims=True)
 
 
-def _left(v: Any) -> Any:
+def _left(name: str, v: Any) -> Any:
     """The inverse of the eigenvectors: its rows are the left eigenvectors."""
     try:
         left = inv(v)
@@ -214,15 +216,15 @@ def _left(v: Any) -> Any:
     size = None if left is None else peek(left)
     if left is None or (size is not None and np.any(np.abs(size) * _eps(v) > 1e-3)):
         raise DerivativeError(
-            "eig: the matrix has no basis of eigenvectors (it is defective, or too near to one "
-            "that is), so its eigenvalues and eigenvectors have no derivative."
+            f"{name}: the matrix has no basis of eigenvectors (it is defective, or too near to "
+            "one that is), so its eigenvalues and eigenvectors have no derivative."
         )
     return left
 
 
 def _eig_vjp(g: Any, o: Any, _a: Any) -> Any:
     (gw, gv), (w, v) = g, o
-    left = _left(v)
+    left = _left("eig", v)
     inner = _on_diagonal(conjugate(gw))
     if not _unused(gv):
         gv = conjugate(gv)
@@ -231,15 +233,13 @@ def _eig_vjp(g: Any, o: Any, _a: Any) -> Any:
         gv = gv - v * np.real(along) - np.where(_largest(v), turn, 0)
         moved = adjoint(v) @ gv
         equal, unknown = _determined("eig", moved, moved, w, gw)
-        inner = inner + _over_differences(moved, conjugate(w), equal)
-        if unknown is not None:
-            inner = inner + unknown
+        inner = _unless(unknown, inner + _over_differences(moved, conjugate(w), equal))
     return conjugate(adjoint(left) @ inner @ adjoint(v))
 
 
 def _eig_jvp(tangents: Any, o: Any, _a: Any) -> Any:
     w, v = o
-    t = _left(v) @ tangents[0] @ v
+    t = _left("eig", v) @ tangents[0] @ v
     d = v @ _turning(t, w)
     d = d - v * np.real(np.sum(conjugate(v) * d, -2, keepdims=True))
     return _diagonal(t), d - v * (1j * np.imag(_top(v, d)) / np.real(_top(v, v)))
@@ -252,12 +252,12 @@ def _eig_shape(a: Any) -> tuple[ShapeDtype, ShapeDtype]:
 
 def _eigvals_vjp(g: Any, _o: Any, a: Any) -> Any:
     _, v = eig(a)
-    return _left(v).mT @ (v * g[..., None, :]).mT
+    return _left("eigvals", v).mT @ (v * g[..., None, :]).mT
 
 
 def _eigvals_jvp(tangents: Any, _o: Any, a: Any) -> Any:
     _, v = eig(a)
-    return np.sum(_left(v).mT * (tangents[0] @ v), -2)
+    return np.sum(_left("eigvals", v).mT * (tangents[0] @ v), -2)
 
 
 eig: Primitive = general(
@@ -322,9 +322,7 @@ def _svd_vjp(g: Any, o: Any, _a: Any, full: bool) -> Any:
     turned = both - adjoint(both)
     equal, unknown = _determined("svd", turned, np.abs(mu) + np.abs(mv), s, gs)
     inner = inner + _over_differences(turned, s, equal) + _over_sums(apart - adjoint(apart), s)
-    if unknown is not None:
-        inner = inner + unknown
-    found = u @ inner
+    found = u @ _unless(unknown, inner)
     tiny = _tiny(s)[..., None, :]
     if m > k:
         found = found + _over(_beyond(gu, u), s[..., None, :], tiny, _sizes(gu))
