@@ -42,6 +42,7 @@ def samples() -> Iterator[Sample]:
     yield from _singular_values()
     yield from _triangles()
     yield from _pseudoinverses()
+    yield from _lengths()
 
 
 # ---- determinants and inverses
@@ -207,3 +208,18 @@ def _pseudoinverses() -> Iterator[Sample]:
     yield Sample(
         linalg.pinv, pinv, (_matrix(), 1e-15), {"hermitian": True}, "hermitian", _symmetric, scaled
     )
+
+
+def _lengths() -> Iterator[Sample]:
+    def length(x: Any, axis: Any) -> Any:
+        return np.sqrt(np.sum(np.abs(x) ** 2, axis))
+
+    for note, x, axis in (
+        ("vector", values((3,)), (0,)),
+        ("matrices", values((2, 3, 2)), (0, 2)),
+        ("columns", values((3, 2)).T, (0,)),
+        ("scalar", values(())[()], ()),
+        ("empty", values((0, 3)), (1,)),
+        ("complex", values((2, 3)) + 0.4j * values((2, 3)), (1,)),
+    ):
+        yield Sample(linalg.length, length, (x,), {"axis": axis}, note)

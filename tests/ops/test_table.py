@@ -33,6 +33,7 @@ REAL_PARTS = [
     "real",
     "imag",
     "slogdet",
+    "length",
     "cholesky",
     "irfft",
     "eigh",

@@ -38,14 +38,10 @@ def _is_zero(x: Any) -> Any:
 
 
 def _root_of_squares(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    """sqrt(sum(|x|**2)); 0, and its derivative, where all elements are 0."""
-    if x.dtype.kind == "c":
-        squares = bind(elementwise.real, (x * bind(elementwise.conjugate, (x,)),))
-    else:
-        squares = bind(elementwise.square, (x,))
-    total = sum_(squares, axes, keepdims=keepdims)
-    none = _is_zero(total)
-    return where(none, 0, bind(elementwise.sqrt, (where(none, 1, total),)))
+    out = bind(ops.length, (x,), {"axis": tuple(sorted(axes))})
+    if keepdims:
+        return bind(structure.reshape, (out,), {"shape": structure.reduced(x, axes, True)})
+    return out
 
 
 def _root_of_powers(x: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> Any:

@@ -6,6 +6,7 @@ differentiation" (2008); I. Murray, "Differentiation of the Cholesky decompositi
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ import numpy as np
 from .._core.errors import DerivativeError, ShapeError
 from .._core.primitive import Primitive, aligned, general
 from .._core.trace import ShapeDtype
+from . import structure
+from .structure import Axes, batch_reduction, keep, reduced
 
 
 def check_square(name: str, a: Any) -> None:
@@ -104,7 +107,16 @@ def _around(s: Any) -> tuple[Any, Any]:
 
 
 def _cofactor(a: Any) -> Any:
-    """det(a) * inv(a).T, by the singular values, and so for singular matrices too."""
+    """det(a) * inv(a).T; near singular matrices, and there, by the singular values."""
+    with np.errstate(all="ignore"):
+        try:
+            inverse = np.linalg.inv(a)
+        except np.linalg.LinAlgError:
+            pass
+        else:
+            sizes = (np.max(np.sum(np.abs(x), -2), -1, initial=0) for x in (a, inverse))
+            if np.all(math.prod(sizes) * np.finfo(inverse.dtype).eps ** (1 / 3) < 1):
+                return _outer(np.linalg.det(a)) * inverse.mT
     u, s, vh = np.linalg.svd(a)
     before, after = _around(s)
     sign = np.linalg.det(u) * np.linalg.det(vh)
@@ -249,6 +261,35 @@ cholesky = general(
     shape=_same("cholesky"),
 )
 
+
+# ---- the length of vectors; where it is 0, so is its derivative
+
+
+def _length(x: Any, axis: Axes) -> Any:
+    squares = np.square(x.real) + np.square(x.imag) if x.dtype.kind == "c" else np.square(x)
+    return np.sqrt(np.add.reduce(squares, axis=axis))
+
+
+def _length_vjp(g: Any, o: Any, x: Any, axis: Axes) -> Any:
+    g, o = keep(g, axis, x.ndim), keep(o, axis, x.ndim)
+    none = o == 0
+    return np.where(none, 0, g * (conjugate(x) / np.where(none, 1, o)))
+
+
+def _length_jvp(tangents: Any, o: Any, x: Any, axis: Axes) -> Any:
+    along = structure.sum(np.real(conjugate(x) * tangents[0]), axis=axis)
+    none = o == 0
+    return np.where(none, 0, along / np.where(none, 1, o))
+
+
+length = general(
+    "length",
+    _length,
+    vjp=[_length_vjp],
+    jvp=_length_jvp,
+    batch=batch_reduction,
+    shape=lambda x, axis: ShapeDtype(reduced(x, axis, False), np.empty(0, x.dtype).real.dtype),
+)
 
 # ---- the pseudoinverse, at constant rank
 
