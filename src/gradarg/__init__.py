@@ -9,14 +9,17 @@ import importlib
 from typing import Any
 
 from ._core import tree
+from ._core.debug import debug_nans
 from ._core.errors import (
     ConcreteValueError,
     DerivativeError,
     FreedGraphError,
     GradargError,
+    GradargWarning,
     ImmutableError,
     LeakedValueError,
     MutatedArrayError,
+    NonFiniteError,
     ShapeError,
     TreeError,
 )
@@ -446,10 +449,12 @@ __all__ = [
     "DerivativeError",
     "FreedGraphError",
     "GradargError",
+    "GradargWarning",
     "Graph",
     "ImmutableError",
     "LeakedValueError",
     "MutatedArrayError",
+    "NonFiniteError",
     "ShapeDtype",
     "ShapeError",
     "Tensor",
@@ -546,6 +551,7 @@ __all__ = [
     "cumulative_sum",
     "custom_jvp",
     "custom_vjp",
+    "debug_nans",
     "deg2rad",
     "degrees",
     "delete",

@@ -335,7 +335,13 @@ class Tensor(Box):
             new = elementwise.astype(_tensor(new), self.dtype, copy=False)
             if new.shape != self.shape:
                 raise ShapeError(f"t.grad: shape {new.shape} for a tensor of shape {self.shape}.")
-        self._node.grad = new
+        self._node.grad, self._node.passes = new, int(new is not None)
+
+    @property
+    def grad_passes(self) -> int:
+        """How many backward passes `grad` is the sum of, since it was last None or set."""
+        self._only_eager("t.grad_passes")
+        return self._node.passes if isinstance(self._node, Leaf) else 0
 
     def backward(
         self, grad: Any = None, create_graph: bool = False, retain_graph: bool | None = None
@@ -368,6 +374,7 @@ class Tensor(Box):
                     plain = old._node is None and not isinstance(g, Tensor)
                     g = (old._inner if plain else old) + g
                 leaf.grad = g if isinstance(g, Tensor) else box(g, EAGER, None)
+                leaf.passes = 1 if old is None else leaf.passes + 1
 
     def _first_cotangent(self, grad: Any, create_graph: bool) -> Any:
         shape = self._inner.shape

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import FreedGraphError, MutatedArrayError
+from .errors import FreedGraphError, GradargWarning, MutatedArrayError, NonFiniteError
 from .trace import (
     _NO_GRAD_BELOW,
     Box,
@@ -26,6 +27,7 @@ from .trace import (
     bind,
     box,
     constant,
+    explained,
     passed_only,
     shape_dtype,
     zeros,
@@ -43,18 +45,21 @@ _COPY_BYTES = 1 << 16  # a foreign array is copied up to here, and watched above
 class Leaf:
     """Where a derivative is wanted: the end of a backward walk."""
 
-    __slots__ = ("dtype", "grad", "shape", "watch")
+    __slots__ = ("dtype", "grad", "passes", "shape", "watch")
 
     def __init__(self, value: Any) -> None:
         self.shape, self.dtype = value.shape, value.dtype
         self.grad: Any = None
+        self.passes = 0  # how many backward passes grad is the sum of
         self.watch: list[Watch] | None = None
 
 
 class Node:
     """One recorded operation."""
 
-    __slots__ = ("out", "params", "parents", "primitive", "seq", "values", "watch")
+    __slots__ = ("out", "params", "parents", "primitive", "seq", "values", "watch", "where")
+
+    where: str  # the line of user code, within debug_nans; else unset
 
     def __init__(self, primitive: Any, values: Any, parents: Any, out: Any, params: Any) -> None:
         self.primitive = primitive
@@ -187,7 +192,10 @@ class Tape(Trace):
             for i in strange or ():
                 values[i] = foreign(values[i], primitive.name, watch)
             return primitive.record(primitive, self, values, parents, watch)
-        out = bind(primitive, values, params) if level else primitive.impl(*values, **params)
+        try:
+            out = bind(primitive, values, params) if level else primitive.impl(*values, **params)
+        except ValueError as error:
+            raise explained(primitive, args, error) from None
         node = Node(primitive, values, parents, out, params)
         if primitive.multi:
             _forget_and_guard(node, strange or ())
@@ -277,6 +285,14 @@ def cast(g: Any, dtype: Any) -> Any:
     return g.astype(dtype)
 
 
+blame: Callable[..., None] | None = None  # what debug_nans does with each cotangent
+
+
+def line_of(node: Node) -> str:
+    """The line of user code that recorded a node, if debug_nans was on."""
+    return getattr(node, "where", "a line that ran outside of ga.debug_nans()")
+
+
 def backward(
     roots: list[tuple[Any, Any]], *, retain: bool = False, onto: Tape | None = None
 ) -> dict[Leaf, Any]:
@@ -326,21 +342,56 @@ def backward(
         if not retain:
             node.values = node.parents = node.out = None
         vjps = primitive.vjps
-        joint = vjps.rule(primitive, g, out, *values, **params) if vjps.__class__ is Joint else None
+        if vjps.__class__ is Joint:
+            joint = vjps.rule(primitive, g, out, *values, **params)
         for i, parent in enumerate(parents):
             if parent is None:
                 continue
-            c = vjps[i](g, out, *values, **params) if joint is None else joint[i]
+            try:
+                c = vjps[i](g, out, *values, **params) if joint is None else joint[i]
+            except NonFiniteError as error:
+                error.add_note(
+                    f"in the derivative of {primitive.name}, recorded at {line_of(node)}"
+                )
+                raise
             if c is None:
                 continue
+            if blame is not None:
+                blame(node, i, g, c, values)
             like = values[i]
             if c.shape != like.shape or c.dtype is not like.dtype:
+                if primitive.name == "subtract" and len(c.shape) == 2:
+                    _warn_crossed(values, parents)
                 c = match(c, like)
             arrivals.append((parent, c))
     for leaf in leaves:
         if leaf.watch is not None:
             _check(leaf.watch)
     return leaves
+
+
+def _warn_crossed(values: Sequence[Any], parents: Sequence[Any]) -> None:
+    """A column less a vector: what was meant by pairs, as in a loss, becomes a matrix.
+
+    Where the axis was added by hand (by an index or a reshape), the matrix is meant.
+    """
+    for i, j in ((0, 1), (1, 0)):
+        column, vector = np.shape(values[i]), np.shape(values[j])
+        made = getattr(parents[i], "primitive", None)
+        if (
+            vector == column[:1]
+            and len(column) == 2
+            and column[1] == 1 < column[0]
+            and getattr(made, "name", "") not in ("getitem", "reshape")
+        ):
+            warnings.warn(
+                f"A difference of the shapes {column} and {vector} is a matrix, of every element "
+                "of one and every element of the other. If pairs were meant (predictions and "
+                "targets), reshape one to the shape of the other; if not, write the axis out: "
+                "y[None, :].",
+                GradargWarning,
+                stacklevel=2,
+            )
 
 
 def _boxed(node: Node, tape: Tape) -> tuple[list[Any], Any]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
-from .errors import DerivativeError, LeakedValueError
+from .errors import DerivativeError, LeakedValueError, ShapeError
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -121,8 +121,20 @@ def bind(primitive: Primitive, args: Sequence[Any], params: dict[str, Any] = _NO
             if of is not trace and of.level > level:
                 trace, level = of, of.level
     if trace is None:
-        return primitive.impl(*args, **params)
+        try:
+            return primitive.impl(*args, **params)
+        except ValueError as error:
+            raise explained(primitive, args, error) from None
     return trace.apply(primitive, args, params)
+
+
+def explained(primitive: Primitive, args: Sequence[Any], error: ValueError) -> ValueError:
+    """NumPy's error about shapes, with the operation, the shapes and the line of user code."""
+    words = ("shape", "broadcast", "dimension", "mismatch")
+    if type(error) is not ValueError or not any(w in str(error) for w in words):
+        return error  # one of ours already, LinAlgError, or about something else
+    shapes = " and ".join(str(np.shape(a)) for a in args if not isinstance(a, str))
+    return ShapeError(f"{primitive.name} of shapes {shapes}: {str(error).strip()}.")
 
 
 def constant(value: Any, where: str) -> Any:

@@ -33,6 +33,7 @@ class Linear(Module):
     Traceback (most recent call last):
     gradarg...ShapeError: linear: the input of shape (5, 4) has a last axis of 4, but the weight of
     shape (2, 3) takes 3.
+      at ...
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar
@@ -23,10 +24,11 @@ _BLOCK = 1 << 15
 class _State:
     """What is kept for one parameter: the number of its steps, and flat buffers."""
 
-    __slots__ = ("buffers", "count")
+    __slots__ = ("buffers", "count", "passes")
 
     def __init__(self, count: int, buffers: list[np.ndarray[Any, Any]]) -> None:
         self.count, self.buffers = count, buffers
+        self.passes = 0  # the backward passes in the gradient of the last step
 
 
 class Optimizer:
@@ -54,6 +56,7 @@ class Optimizer:
         defaults = self._checked(options)
         self.param_groups: list[dict[str, Any]] = []
         self._states: dict[int, _State] = {}  # by the parameter's place
+        self._warned: set[str] = set()
         for group in self._grouped(params):
             unknown = group.keys() - defaults.keys() - {"params"}
             if unknown:
@@ -141,7 +144,9 @@ class Optimizer:
     def step(self) -> None:
         """Change each parameter by its gradient; one without (`grad` is None) stays as it is.
 
-        Raises `DerivativeError` if no parameter has one, for then `backward()` was forgotten.
+        Raises `DerivativeError` if no parameter has one, for then `backward()` was forgotten. Warns
+        once (`GradargWarning`) if some have none, and if gradients that a step has used were added
+        to, for then `zero_grad()` was forgotten.
 
         >>> from gradarg.optim import SGD
         >>> w = ga.Tensor([4.0], requires_grad=True)
@@ -150,7 +155,7 @@ class Optimizer:
         >>> w.value
         array([2.])
         """
-        place, moved = 0, False
+        place, moved, without, added = 0, False, list[str](), False
         for group in self.param_groups:
             options = self._checked({k: v for k, v in group.items() if k != "params"})
             formula = partial(self.method.formula, **options)
@@ -161,14 +166,37 @@ class Optimizer:
                     if state is None or len(state.buffers) != len(names):
                         state = _State(0, [np.zeros(p.size, p.dtype) for _ in names])
                         self._states[place] = state
+                    added |= 0 < state.passes < p.grad_passes
+                    state.passes = p.grad_passes
                     _advance(p, state, formula)
                     moved = True
+                elif p.requires_grad:
+                    without.append(f"{place} (shape {p.shape})")
                 place += 1
         if not moved:
             raise ga.DerivativeError(
                 f"{self._name}.step(): none of the {place} parameters has a gradient. Call "
                 "loss.backward() first, on a loss that was computed from them."
             )
+        if without:
+            self._warn(
+                "without",
+                f"no gradient has reached the parameters {', '.join(without)}, so they stay as "
+                "they are: the loss was not computed from them. Leave them out, or set "
+                "requires_grad = False, if that is meant.",
+            )
+        if added:
+            self._warn(
+                "added",
+                "gradients that a step before has used were added to, not replaced. Call "
+                "optimizer.zero_grad() before loss.backward().",
+            )
+
+    def _warn(self, kind: str, what: str) -> None:
+        """A warning, the first time that there is cause for it."""
+        if kind not in self._warned:
+            self._warned.add(kind)
+            warnings.warn(f"{self._name}.step(): {what}", ga.GradargWarning, stacklevel=3)
 
     def state_dict(self) -> dict[str, Any]:
         """The state as dicts, lists, numbers and arrays (copies), in PyTorch's form.
