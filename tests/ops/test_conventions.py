@@ -1,6 +1,7 @@
 """Every row of the table of conventions, in both modes and orders; and the page that shows it."""
 
 import importlib.util
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.testing import assert_allclose
 
 import gradarg as ga
 from tests.ops.conventions import CONVENTIONS, REFUSED
+from tests.ops.samples import BINARY, UNARY
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "conventions.py"
 GIVEN = [row for row in CONVENTIONS if row.first is not REFUSED]
@@ -92,6 +94,35 @@ def test_second_order(row):
     same(ga.hessian(total(row), where)(*xs), row.second)
     gradient = ga.grad(total(row), where)
     same(ga.jacobian(gradient, where, mode="reverse")(*xs), row.second)
+
+
+BAD = (np.nan, np.inf, -np.inf, 0.0, 1.0, -1.0, 1e300, -1e300, 1e4)
+FUNCTIONS = [
+    (name, len(domains))
+    for table in ({(d,): names for d, names in UNARY.items()}, BINARY)
+    for domains, names in table.items()
+    for name in names.split()
+    if name != "ldexp"
+]
+
+
+@quiet
+@pytest.mark.parametrize("name, count", FUNCTIONS)
+def test_what_where_does_not_take_sends_nothing_back(name, count):
+    """Whatever the function makes of its arguments: NaN, infinity, or an infinite slope."""
+    f = getattr(ga, name)
+
+    def guarded(*xs):
+        return np.where(xs[0] == 77, f(*xs), sum(x * x for x in xs) if np.isfinite(sum(xs)) else 0)
+
+    for xs in product(map(np.float64, BAD), repeat=count):
+        wanted = [2 * x if np.isfinite(sum(xs)) else 0 for x in xs]
+        for i in range(count):
+            assert ga.grad(guarded, i)(*xs) == wanted[i]
+            unit = tuple(float(k == i) for k in range(count))
+            assert ga.jvp(guarded, xs, unit)[1] == wanted[i]
+            second = ga.grad(ga.grad(guarded, i), i)(*xs)
+            assert second == (2 if np.isfinite(sum(xs)) else 0)
 
 
 def test_the_page_shows_the_table():

@@ -138,7 +138,7 @@ def _power_dy(g: Any, o: Any, x: Any, _y: Any) -> Any:
 def _pow_number_dx(g: Any, _o: Any, x: Any, n: Any) -> Any:
     if n == 0:
         return g * 0
-    return product(g, n * x ** (n - 1)) if n >= 1 else quotient(g * n, x ** (1 - n))
+    return product(g, n * x ** (n - 1)) if n >= 1 else quotient(product(g, n), x ** (1 - n))
 
 
 def _number_pow_dy(g: Any, o: Any, n: Any, _y: Any) -> Any:
