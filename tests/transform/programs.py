@@ -129,6 +129,27 @@ ANY_MOVE: dict[str, Callable[..., Any]] = {
 }
 
 
+def filled(x: Any) -> Any:
+    """A recurrence that fills its result row by row."""
+    out = np.zeros_like(x)
+    for i in range(len(x)):
+        out[i] = x[i] / 2 + (out[i - 1] / 3 if i else 0)
+    return out
+
+
+def changed(x: Any) -> Any:
+    """Assignment to parts: to a row, a mirrored copy, the negative elements, all."""
+    y = x.copy()
+    y[0] = np.sin(y[-1] / 2)
+    y[..., ::-1] += x / 3
+    y[np.real(x) < -1] = 0.3
+    y -= 0.1
+    return y
+
+
+ANY_MOVE |= {"filled": filled, "changed": changed}
+
+
 def well_conditioned(x: Any) -> Any:
     """A matrix for each row of x, with a dominant diagonal."""
     n = x.shape[-1]
