@@ -33,12 +33,15 @@ def potential(places):
     return -np.sum(MASSES[i] * MASSES[j] / distances)
 
 
+slope = ga.grad(potential)
+
+
 def energy(state):
     return np.sum(MASSES[:, None] * state[1] ** 2) / 2 + potential(state[0])
 
 
 def acceleration(places):
-    return -ga.grad(potential)(places) / MASSES[:, None]
+    return -slope(places) / MASSES[:, None]
 
 
 def leapfrog(state, dt):
@@ -49,11 +52,11 @@ def leapfrog(state, dt):
 
 
 def runge_kutta(state, dt):
-    slope = lambda s: np.stack([s[1], acceleration(s[0])])
-    a = slope(state)
-    b = slope(state + dt / 2 * a)
-    c = slope(state + dt / 2 * b)
-    d = slope(state + dt * c)
+    change = lambda s: np.stack([s[1], acceleration(s[0])])
+    a = change(state)
+    b = change(state + dt / 2 * a)
+    c = change(state + dt / 2 * b)
+    d = change(state + dt * c)
     return state + dt / 6 * (a + 2 * b + 2 * c + d)
 
 
