@@ -69,7 +69,7 @@ _MODULES = (
 )
 _CONST = ops.CONSTANT
 _ACCUMULATE = threading.Lock()
-_EXPORTS_READ_ONLY = np.lib.NumpyVersion(np.__version__) >= "2.1.0"  # as DLPack 1.0 can
+_KNOWS_READ_ONLY = np.lib.NumpyVersion(np.__version__) >= "2.1.0"  # as DLPack 1.0 can
 
 
 class Tensor(Box):
@@ -474,18 +474,21 @@ class Tensor(Box):
         dl_device: tuple[int, int] | None = None,
         copy: bool | None = None,
     ) -> Any:
-        """The values for another library: read-only, or copied where that can't be said."""
+        """The values for another library: a copy, or with `copy=False` the same memory, read-only.
+
+        Not every library heeds that memory is read-only (PyTorch does not), and what it wrote
+        there would make derivatives wrong without a word: hence the copy.
+        """
         data = np.asarray(self._concrete("t.__dlpack__() (a conversion by from_dlpack)"))
         if dl_device not in (None, self.__dlpack_device__()):
             raise BufferError(f"t.__dlpack__: the values are on the CPU, not on {dl_device}.")
-        says_so = max_version is not None and max_version[0] >= 1 and _EXPORTS_READ_ONLY
-        if copy or (not says_so and copy is None):
-            data = data.copy()
-        elif not copy:
+        if copy is False:
             data = data.view()
             data.flags.writeable = False
-        if not says_so:  # NumPy refuses what is read-only still
-            return data.__dlpack__(stream=stream)
+        else:
+            data = data.copy()
+        if max_version is None or max_version[0] < 1 or not _KNOWS_READ_ONLY:
+            return data.__dlpack__(stream=stream)  # which refuses what is read-only
         exported: Any = data.__dlpack__  # older stubs know no max_version
         return exported(stream=stream, max_version=max_version)
 
