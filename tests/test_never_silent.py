@@ -170,6 +170,15 @@ def test_where_numpy_wraps_the_error_its_cause_tells(where, call):
     assert isinstance(cause, ga.ConcreteValueError) and "derivative" in str(cause)
 
 
+@pytest.mark.parametrize("dtype", [object, str, "S8", "m8[s]", [("a", float)]])
+@everywhere
+def test_dtypes_that_are_not_numbers(where, dtype):
+    with pytest.raises(ga.DerivativeError, match=r"astype\(.*derivative.*numeric"):
+        where(lambda t: t.astype(dtype))
+    with pytest.raises((ga.DerivativeError, TypeError)):
+        where(lambda t: t * np.zeros(3, dtype))
+
+
 BUFFERS = {
     "memoryview": memoryview,
     "bytes": bytes,

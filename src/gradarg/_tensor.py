@@ -623,6 +623,9 @@ class Tensor(Box):
     def __abs__(self) -> Any:
         return bind(ops.absolute, (self,))
 
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return elementwise.round(self, ndigits or 0)
+
     def __invert__(self) -> Any:
         return bind(_CONST["invert"], (self,))
 

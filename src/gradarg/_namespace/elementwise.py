@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._core.errors import DerivativeError
 from .._core.primitive import Primitive
 from .._core.trace import Box, bind
 from .._ops import elementwise as ops
@@ -485,6 +486,11 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
     """x in another dtype. Between float and complex types the derivative passes through."""
     at_home(device, "astype")
     x, dtype = array(x), np.dtype(dtype)
+    if dtype.kind not in "biufc":
+        raise DerivativeError(
+            f"astype({dtype}) would take the numbers out of NumPy's sight, and their derivative "
+            "out of ours. Keep them in a numeric dtype."
+        )
     if x.dtype == dtype and not copy:
         return x
     return bind(

@@ -30,8 +30,10 @@ def getitem(x: Any, index: Any) -> Any:
     if all(_is_basic(i) for i in index):
         params = {"index": tuple(map(_plain, index))}
         out = bind(structure.getitem, (x,), params)
-        if isinstance(out, Box) and (out.shape or Ellipsis in index):  # type: ignore[attr-defined]
-            link(out, x, structure.getitem, params)  # else it is a number, and no view
+        if isinstance(out, Box) and (
+            len(out._inner.shape) > out._trace.hidden or Ellipsis in index
+        ):  # else it is a number, and no view
+            link(out, x, structure.getitem, params)
         return out
     if len(index) <= x.ndim and all(
         i.__class__ is np.ndarray and i.dtype.kind in "iu" for i in index

@@ -33,7 +33,6 @@ from .diagonals import diagonal as _diagonal
 from .diagonals import trace as _trace
 from .elementwise import astype
 from .manipulation import (
-    copy,
     matrix_transpose,
     moveaxis,
     ravel,
@@ -185,7 +184,7 @@ def matrix_power(a: Any, n: int) -> Any:
     if n == 0:
         return zeros_like(a) + np.eye(a.shape[-1], dtype=a.dtype)
     if n == 1:
-        return copy(a)
+        return a
     if n < 0:
         a, n = inv(a), -n
     out = None

@@ -36,11 +36,9 @@ class Views(list[weakref.ref[Box]]):
 
     limit = 32  # where the dead are cleared out
 
-    def add(self, view: Box) -> None:
-        self.append(weakref.ref(view))
-        if len(self) > self.limit:
-            self[:] = [r for r in self if r() is not None]
-            self.limit = max(32, 2 * len(self))
+    def clear_out(self) -> None:
+        self[:] = [r for r in self if r() is not None]
+        self.limit = max(32, 2 * len(self))
 
 
 def view(primitive: Primitive, x: Any, params: dict[str, Any]) -> Any:
@@ -53,19 +51,22 @@ def view(primitive: Primitive, x: Any, params: dict[str, Any]) -> Any:
 
 def link(out: Box, x: Box, take: Take, params: dict[str, Any]) -> None:
     """Note that out is a view of x: `take(x, **params)`."""
-    root: Any = x
-    up = base_of(x)
-    if up is not None:
+    up = getattr(x, "_base", None)  # every index and transpose passes here: few calls
+    if up.__class__ is tuple:
         root = up[1]
-    elif not x.shape:  # type: ignore[attr-defined]  # a number, which never changes
+    elif len(x._inner.shape) == x._trace.hidden:  # a number, which never changes
         return
-    shared = _shares(out, x) if take is structure.reshape else True
+    else:
+        root = x
+    shared = take is not structure.reshape or _shares(out, x)
     if shared is False:
         return
     views = getattr(root, "_views", None)
     if views is None:
         views = root._views = Views()
-    views.add(out)
+    views.append(weakref.ref(out))
+    if len(views) > views.limit:
+        views.clear_out()
     # where it is not known to be a view, the base need not live for it
     out._base = (x, root, take, params) if shared else weakref.ref(root)
 

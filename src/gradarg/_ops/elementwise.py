@@ -8,7 +8,7 @@ Conventions at points without a derivative: abs and sign-like functions 0 at 0; 
 share the derivative between equal arguments; relu 0 at 0; x**0 and 0**0 have derivative 0. Roots,
 logarithms, powers and inverse functions have an infinite slope at the edge of their domain and none
 beyond. A derivative of 0 that comes in, from a branch that `where` has not taken, goes on as 0,
-whatever the slope: that is why rules say product(g, slope) for g * slope.
+whatever the slope: that is why rules say times(g, slope) for g * slope.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from .._core.primitive import Primitive, constant, elementwise
 
 LN2, LN10 = math.log(2), math.log(10)
 DEGREE = math.pi / 180
+_HUGE = float(np.finfo(np.float64).max)
 
 
 def share(g: Any, chosen: Any, tied: Any) -> Any:
@@ -86,6 +87,13 @@ def _quotient(x: Any, y: Any) -> Any:
     return np.where(np.isnan(out) & (x == 0), 0, out)[()]
 
 
+def times(g: Any, slope: Any) -> Any:
+    """g * slope in a rule: 0 where g is 0, whatever the slope."""
+    if g.__class__ is np.float64 and slope.__class__ is np.float64 and -_HUGE < slope < _HUGE:
+        return g * slope if -_HUGE < g < _HUGE else product(g, slope)
+    return product(g, slope)
+
+
 def _sinc(x: Any, order: int) -> Any:
     """The derivative of an order of sinc: the integral of (pi s)**n cos(pi x s + n pi/2) over s."""
     far = np.where(np.abs(x) > 1, x, 1)
@@ -123,26 +131,26 @@ def _bessel_i(x: Any, order: int) -> Any:
 
 
 def _power_dx(g: Any, _o: Any, x: Any, y: Any) -> Any:
-    gy = product(g, y)
+    gy = times(g, y)
     quiet = (gy == 0) & (x == 0) & (np.real(y) < 1)
-    return product(gy, np.where(quiet, 1, x) ** (y - 1))
+    return times(gy, np.where(quiet, 1, x) ** (y - 1))
 
 
 def _power_dy(g: Any, o: Any, x: Any, _y: Any) -> Any:
     base = where_nonzero(x, x, 1)
     if o.dtype.kind == "c":  # of a negative number there is a complex logarithm
         base = base + 0j
-    return product(g, product(np.log(base), o))
+    return times(g, times(np.log(base), o))
 
 
 def _pow_number_dx(g: Any, _o: Any, x: Any, n: Any) -> Any:
     if n == 0:
         return g * 0
-    return product(g, n * x ** (n - 1)) if n >= 1 else quotient(product(g, n), x ** (1 - n))
+    return times(g, n * x ** (n - 1)) if n >= 1 else quotient(times(g, n), x ** (1 - n))
 
 
 def _number_pow_dy(g: Any, o: Any, n: Any, _y: Any) -> Any:
-    return g * 0 if n == 0 else product(g, o * _log_number(n, o.dtype.kind == "c"))
+    return g * 0 if n == 0 else times(g, o * _log_number(n, o.dtype.kind == "c"))
 
 
 def _log_number(n: Any, complex_: bool) -> Any:
@@ -183,14 +191,14 @@ def _finite(o: Any) -> Any:
 product: Primitive = elementwise(
     "product",
     _product,
-    lambda g, _o, _x, y: product(g, y),
-    lambda g, _o, x, _y: product(g, x),
+    lambda g, _o, _x, y: times(g, y),
+    lambda g, _o, x, _y: times(g, x),
 )
 quotient: Primitive = elementwise(
     "quotient",
     _quotient,
     lambda g, _o, _x, y: quotient(g, y),
-    lambda g, o, _x, y: -product(g, quotient(o, y)),
+    lambda g, o, _x, y: -times(g, quotient(o, y)),
 )
 
 # with a Python number on one side nothing is promoted and fewer terms are left
@@ -203,26 +211,26 @@ subtract = elementwise("subtract", operator.sub, lambda g, _o, _x, _y: g, lambda
 multiply = elementwise(
     "multiply",
     operator.mul,
-    lambda g, _o, _x, y: product(g, y),
-    lambda g, _o, x, _y: product(g, x),
+    lambda g, _o, _x, y: times(g, y),
+    lambda g, _o, x, _y: times(g, x),
 )
 divide = elementwise(
     "divide",
     operator.truediv,
     lambda g, _o, _x, y: quotient(g, y),
-    lambda g, o, _x, y: -product(g, quotient(o, y)),
+    lambda g, o, _x, y: -times(g, quotient(o, y)),
 )
 remainder = elementwise(
     "remainder",
     np.remainder,
     lambda g, _o, _x, _y: g,
-    lambda g, _o, x, y: -product(g, np.floor_divide(x, y)),
+    lambda g, _o, x, y: -times(g, np.floor_divide(x, y)),
 )
 fmod = elementwise(
     "fmod",
     np.fmod,
     lambda g, _o, _x, _y: g,
-    lambda g, o, x, y: -product(g, np.rint((x - o) / y)),
+    lambda g, o, x, y: -times(g, np.rint((x - o) / y)),
 )
 power = elementwise("power", np.power, _power_dx, _power_dy)
 float_power = elementwise("float_power", np.float_power, _power_dx, _power_dy)
@@ -253,31 +261,31 @@ fmin = elementwise(
 hypot = elementwise(
     "hypot",
     np.hypot,
-    lambda g, o, x, _y: product(g, _cosine(x, o)),
-    lambda g, o, _x, y: product(g, _cosine(y, o)),
+    lambda g, o, x, _y: times(g, _cosine(x, o)),
+    lambda g, o, _x, y: times(g, _cosine(y, o)),
 )
 arctan2 = elementwise(
     "arctan2",
     np.arctan2,
-    lambda g, _o, x, y: product(g, _angle_dx(x, y)),
-    lambda g, _o, x, y: -product(g, _angle_dx(y, x)),
+    lambda g, _o, x, y: times(g, _angle_dx(x, y)),
+    lambda g, _o, x, y: -times(g, _angle_dx(y, x)),
 )
 logaddexp = elementwise(
     "logaddexp",
     np.logaddexp,
-    lambda g, o, x, _y: product(g, np.exp(x - _finite(o))),
-    lambda g, o, _x, y: product(g, np.exp(y - _finite(o))),
+    lambda g, o, x, _y: times(g, np.exp(x - _finite(o))),
+    lambda g, o, _x, y: times(g, np.exp(y - _finite(o))),
 )
 logaddexp2 = elementwise(
     "logaddexp2",
     np.logaddexp2,
-    lambda g, o, x, _y: product(g, np.exp2(x - _finite(o))),
-    lambda g, o, _x, y: product(g, np.exp2(y - _finite(o))),
+    lambda g, o, x, _y: times(g, np.exp2(x - _finite(o))),
+    lambda g, o, _x, y: times(g, np.exp2(y - _finite(o))),
 )
 copysign = elementwise(
     "copysign",
     np.copysign,
-    lambda g, o, x, _y: product(g, np.sign(o) * np.sign(x)),
+    lambda g, o, x, _y: times(g, np.sign(o) * np.sign(x)),
     lambda g, _o, _x, _y: g * 0,
 )
 ldexp = elementwise("ldexp", np.ldexp, lambda g, _o, _x, n: np.ldexp(g, n), None)
@@ -300,26 +308,26 @@ where = elementwise(
 
 positive = elementwise("positive", operator.pos, lambda g, _o, _x: g)
 negative = elementwise("negative", operator.neg, lambda g, _o, _x: -g)
-square = elementwise("square", np.square, lambda g, _o, x: product(g, 2 * x))
-reciprocal = elementwise("reciprocal", np.reciprocal, lambda g, o, _x: -product(g, o * o))
+square = elementwise("square", np.square, lambda g, _o, x: times(g, 2 * x))
+reciprocal = elementwise("reciprocal", np.reciprocal, lambda g, o, _x: -times(g, o * o))
 sqrt = elementwise("sqrt", np.sqrt, lambda g, o, _x: quotient(g, 2 * o))
 cbrt = elementwise("cbrt", np.cbrt, lambda g, o, _x: quotient(g, 3 * (o * o)))
-exp = elementwise("exp", np.exp, lambda g, o, _x: product(g, o))
-exp2 = elementwise("exp2", np.exp2, lambda g, o, _x: product(g, LN2 * o))
-expm1 = elementwise("expm1", np.expm1, lambda g, o, _x: product(g, o + 1))
+exp = elementwise("exp", np.exp, lambda g, o, _x: times(g, o))
+exp2 = elementwise("exp2", np.exp2, lambda g, o, _x: times(g, LN2 * o))
+expm1 = elementwise("expm1", np.expm1, lambda g, o, _x: times(g, o + 1))
 log = elementwise("log", np.log, lambda g, _o, x: quotient(g, x))
 log2 = elementwise("log2", np.log2, lambda g, _o, x: quotient(g, LN2 * x))
 log10 = elementwise("log10", np.log10, lambda g, _o, x: quotient(g, LN10 * x))
 log1p = elementwise("log1p", np.log1p, lambda g, _o, x: quotient(g, 1 + x))
-sin = elementwise("sin", np.sin, lambda g, _o, x: product(g, np.cos(x)))
-cos = elementwise("cos", np.cos, lambda g, _o, x: -product(g, np.sin(x)))
-tan = elementwise("tan", np.tan, lambda g, o, _x: product(g, 1 + o * o))
+sin = elementwise("sin", np.sin, lambda g, _o, x: times(g, np.cos(x)))
+cos = elementwise("cos", np.cos, lambda g, _o, x: -times(g, np.sin(x)))
+tan = elementwise("tan", np.tan, lambda g, o, _x: times(g, 1 + o * o))
 arcsin = elementwise("arcsin", np.arcsin, lambda g, _o, x: quotient(g, np.sqrt((1 - x) * (1 + x))))
 arccos = elementwise("arccos", np.arccos, lambda g, _o, x: quotient(-g, np.sqrt((1 - x) * (1 + x))))
 arctan = elementwise("arctan", np.arctan, lambda g, _o, x: quotient(g, 1 + x * x))
-sinh = elementwise("sinh", np.sinh, lambda g, _o, x: product(g, np.cosh(x)))
-cosh = elementwise("cosh", np.cosh, lambda g, _o, x: product(g, np.sinh(x)))
-tanh = elementwise("tanh", np.tanh, lambda g, o, _x: product(g, 1 - o * o))
+sinh = elementwise("sinh", np.sinh, lambda g, _o, x: times(g, np.cosh(x)))
+cosh = elementwise("cosh", np.cosh, lambda g, _o, x: times(g, np.sinh(x)))
+tanh = elementwise("tanh", np.tanh, lambda g, o, _x: times(g, 1 - o * o))
 arcsinh = elementwise("arcsinh", np.arcsinh, lambda g, _o, x: quotient(g, _root_above(x)))
 arccosh = elementwise(
     "arccosh",
@@ -329,11 +337,11 @@ arccosh = elementwise(
 arctanh = elementwise("arctanh", np.arctanh, lambda g, _o, x: quotient(g, (1 - x) * (1 + x)))
 deg2rad = elementwise("deg2rad", np.deg2rad, lambda g, _o, _x: g * DEGREE)
 rad2deg = elementwise("rad2deg", np.rad2deg, lambda g, _o, _x: g / DEGREE)
-sinc = elementwise("sinc", np.sinc, lambda g, _o, x: product(g, sinc_derivative(x, order=1)))
+sinc = elementwise("sinc", np.sinc, lambda g, _o, x: times(g, sinc_derivative(x, order=1)))
 sinc_derivative: Primitive = elementwise(
     "sinc_derivative",
     _sinc,
-    lambda g, _o, x, order: product(g, sinc_derivative(x, order=order + 1)),
+    lambda g, _o, x, order: times(g, sinc_derivative(x, order=order + 1)),
 )
 nan_to_num = elementwise("nan_to_num", np.nan_to_num, _where_finite)
 i0 = elementwise("i0", np.i0, lambda g, _o, x: g * bessel_i(x, order=1))
@@ -347,18 +355,16 @@ bessel_i: Primitive = elementwise(  # modified, of the first kind, of integer or
     ),
 )
 
-absolute = elementwise(
-    "absolute", np.absolute, lambda g, _o, x: product(g, np.conjugate(np.sign(x)))
-)
-fabs = elementwise("fabs", np.fabs, lambda g, _o, x: product(g, np.sign(x)))
+absolute = elementwise("absolute", np.absolute, lambda g, _o, x: times(g, np.conjugate(np.sign(x))))
+fabs = elementwise("fabs", np.fabs, lambda g, _o, x: times(g, np.sign(x)))
 conjugate = elementwise("conjugate", np.conjugate, lambda g, _o, _x: np.conjugate(g))
 real = elementwise("real", np.real, lambda g, _o, _x: g)
 imag = elementwise("imag", np.imag, lambda g, _o, _x: g * -1j)
 
-sigmoid: Primitive = elementwise("sigmoid", _sigmoid, lambda g, o, _x: product(g, o * (1 - o)))
-softplus = elementwise("softplus", _softplus, lambda g, _o, x: product(g, sigmoid(x)))
+sigmoid: Primitive = elementwise("sigmoid", _sigmoid, lambda g, o, _x: times(g, o * (1 - o)))
+softplus = elementwise("softplus", _softplus, lambda g, _o, x: times(g, sigmoid(x)))
 log_sigmoid = elementwise(
-    "log_sigmoid", lambda x: -np.logaddexp(-x, 0), lambda g, _o, x: product(g, sigmoid(-x))
+    "log_sigmoid", lambda x: -np.logaddexp(-x, 0), lambda g, _o, x: times(g, sigmoid(-x))
 )
 relu = elementwise("relu", lambda x: np.maximum(x, 0), lambda g, o, _x: g * (o > 0))
 
