@@ -6,6 +6,9 @@ import array_api_compat
 import array_api_strict as strict
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.array_api import make_strategies_namespace
 
 import gradarg as ga
 from tests.array_api.strict import names
@@ -102,11 +105,23 @@ def test_info_of_defaults():
         info.default_dtypes(device="gpu")
 
 
+XPS = make_strategies_namespace(ga)
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(x=XPS.arrays(XPS.scalar_dtypes(), XPS.array_shapes(min_dims=0)), data=st.data())
+def test_hypothesis_draws_tensors(x, data):
+    """Its strategies for the standard, which the public suite draws from, use the namespace."""
+    assert isinstance(x, ga.Tensor)
+    index = data.draw(XPS.indices(x.shape, allow_newaxis=True))
+    np.testing.assert_array_equal(x[index].value, x.value[index])
+
+
 @pytest.mark.parametrize("name", ["float32", "float64", "complex64", "complex128"])
 def test_finfo(name):
     dtype = getattr(ga, name)
-    for given in (dtype, ga.zeros(2, dtype)):
-        found, expected = ga.finfo(given), np.finfo(name)
+    for known in (dtype, ga.zeros(2, dtype)):
+        found, expected = ga.finfo(known), np.finfo(name)
         assert found.dtype == expected.dtype and found.bits == expected.bits
         for word in ("eps", "max", "min", "smallest_normal"):
             assert type(getattr(found, word)) is float
