@@ -1,10 +1,10 @@
 """Statistics under NumPy's names: averages, quantiles, covariances, histograms, and the nan family.
 
 Conventions. A quantile is a sum of one or two elements of the sorted array, and these have its
-derivative; of equal elements, the first. Its derivative in q is the slope to the next element,
-where the method interpolates; 0 where it chooses. In the nan family, elements that are NaN have
-derivative 0. Counts and bins are piecewise constant in the data: the
-derivatives of a histogram are those in its weights, and through edges that are found from the data.
+derivative; of equal elements, those that a stable sort puts there, as in `sort`. Its derivative in
+q is the slope to the next element, where the method interpolates; 0 where it chooses. In the nan
+family, elements that are NaN have derivative 0. Counts and bins are piecewise constant in the data:
+the derivatives of a histogram are those in its weights, and through edges found from the data.
 """
 
 from __future__ import annotations

@@ -72,27 +72,32 @@ def _kth(x: Any, places: Any) -> Any:
     x = np.broadcast_to(x, lead + x.shape[-1:])
     places = np.broadcast_to(places, lead + places.shape[-1:])
     if places.shape[-1] > 8:  # a look at every element for each place would take longer
-        order = np.argsort(x, axis=-1, kind="stable")
-        row = np.take_along_axis(x, order, -1)
-        starts = np.ones(row.shape, bool)  # of the runs of equal elements
-        starts[..., 1:] = row[..., 1:] != row[..., :-1]
-        start = np.maximum.accumulate(np.where(starts, np.arange(row.shape[-1]), 0), axis=-1)
-        return np.take_along_axis(order, np.take_along_axis(start, places, -1), -1)
+        return np.take_along_axis(np.argsort(x, axis=-1, kind="stable"), places, -1)
     row = np.partition(x, np.unique(places), axis=-1) if places.size else x
     found = np.take_along_axis(row, places, -1)
     out = np.empty(places.shape, np.intp)
     for k in range(places.shape[-1]):
-        at = found[..., k : k + 1]
-        same = (x == at) | ((x != x) & (at != at))  # NaN is the same as NaN
-        np.argmax(same, axis=-1, out=out[..., k])
+        out[..., k] = _standing(x, found[..., k : k + 1], places[..., k : k + 1])
     return out
+
+
+def _standing(x: Any, found: Any, place: Any) -> Any:
+    """Which of the elements that equal the one found a stable sort puts at its place."""
+    same, less = x == found, x < found
+    none = np.isnan(found)
+    if np.any(none):  # all NaN are the same, after all numbers
+        same, less = np.where(none, np.isnan(x), same), np.where(none, ~np.isnan(x), less)
+    turn = place - np.count_nonzero(less, axis=-1, keepdims=True)
+    if np.any(turn):
+        same = same & (np.cumsum(same, axis=-1) == turn + 1)
+    return np.argmax(same, axis=-1)
 
 
 def _batch_kth(p: Primitive, n: int, mapped: Any, args: Any, k: dict[str, Any]) -> Any:
     return p(*align(n, mapped, args))
 
 
-kth = constant(  # of rows: where what sorting puts at a place comes from, the first of equals
+kth = constant(  # of rows: from where a stable sort brings what it puts at a place
     "kth",
     _kth,
     batch=_batch_kth,
