@@ -137,14 +137,16 @@ def mean(
     where: Any = True,
 ) -> Any:
     """The arithmetic mean over the given axes (all by default); NaN where nothing counts."""
-    refuse_out("mean", out)
+    if out is not None:
+        refuse_out("mean", out)
     a = array(a)
     if dtype is None and a.dtype == np.float16:  # NumPy too adds these up in float32
         return astype(mean(a, axis, np.float32, keepdims=keepdims, where=where), np.float16)
     axes = axes_of(axis, a.ndim, "mean")
-    total = _reduce(structure.sum, "mean", masked("mean", a, where, 0), axes, keepdims, dtype)
     if where is True or where is np._NoValue:
+        total = _reduce(structure.sum, "mean", a, axes, keepdims, dtype)
         return bind(elementwise.divide, (total, _count(a, axes)))
+    total = _reduce(structure.sum, "mean", masked("mean", a, where, 0), axes, keepdims, dtype)
     count = _counted(a, axes, keepdims, where, total)
     return _divided(total, count, bind(elementwise.CONSTANT["equal"], (count, 0)))
 
