@@ -113,6 +113,12 @@ def test_complex_ranges():
         close(ga.jvp(f, (np.complex128(a),), (1 + 0j,))[1], slope)
 
 
+def test_large_integers_are_not_rounded_on_the_way():
+    large = [2**64 - 1024, 2**63 + 1, 0]
+    for make in (ga.asarray, ga.array, lambda x, dtype: np.array(x, dtype, like=T)):
+        assert make(large, "uint64").tolist() == large
+
+
 def test_a_length_that_depends_on_values():
     with pytest.raises(ga.ConcreteValueError, match="arange has a length"):
         ga.stage(lambda a: ga.arange(a), 3.0)

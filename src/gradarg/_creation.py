@@ -16,7 +16,7 @@ from ._core.errors import ConcreteValueError
 from ._core.trace import Box, peek
 from ._namespace import elementwise as ew
 from ._namespace.arguments import array as _array
-from ._namespace.arguments import axis_of, number_or_array
+from ._namespace.arguments import axis_of, holds_box, number_or_array
 from ._namespace.inspection import at_home
 from ._namespace.manipulation import (
     broadcast_arrays,
@@ -79,10 +79,10 @@ def asarray(
             "asarray: copy=False asks for a tensor on memory that others may change, but the "
             "values of a tensor are its own. Leave copy out."
         )
-    x = _array(obj) if isinstance(obj, (list, tuple)) else obj
-    if isinstance(x, Box):
+    if isinstance(obj, (list, tuple)) and holds_box(obj):
+        x = _array(obj)
         return x if dtype is None else ew.astype(x, dtype, copy=False)
-    return Tensor(x, dtype=dtype)
+    return Tensor(obj, dtype=dtype)  # at once: from another dtype large integers would be rounded
 
 
 def array(
@@ -178,7 +178,7 @@ def full(
 ) -> Any:
     """A tensor of one value; a tensor as the value keeps its derivative."""
     at_home(device, "full")
-    if isinstance(fill_value, (list, tuple)):
+    if isinstance(fill_value, (list, tuple)) and holds_box(fill_value):
         fill_value = _array(fill_value)
     if isinstance(fill_value, Box):
         return asarray(broadcast_to(fill_value, shape), dtype, copy=True)
