@@ -50,13 +50,20 @@ ORDER = {
         "window",
         "fft",
         "polynomial",
+        "scipy_rows",
+        "quadrature",
         "special",
+        "incomplete",
+        "distributions",
+        "bessel",
+        "elliptic",
+        "hypergeometric",
         "__init__",
     ],
 }
 
 # Third-party modules of parts above the public line, besides NumPy; inside functions only.
-LAZY_ABOVE_THE_LINE = {"_jit": {"llvmlite"}}
+LAZY_ABOVE_THE_LINE = {"_jit": {"llvmlite"}, "_ops": {"scipy"}}
 
 # Folders that use gradarg as a user would; the tests of the parts below the line do too.
 OUTSIDE = ["benchmarks", "docs", "examples"]

@@ -47,7 +47,7 @@ from ._creation import (
     tri,
     zeros,
 )
-from ._namespace import fft, linalg
+from ._namespace import fft, linalg, special
 from ._namespace.assignment import (
     copyto,
     fill_diagonal,
@@ -776,6 +776,7 @@ __all__ = [
     "sort",
     "sort_complex",
     "spacing",
+    "special",
     "split",
     "sqrt",
     "square",

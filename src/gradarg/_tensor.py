@@ -42,6 +42,7 @@ from ._namespace import (
     searching,
     selection,
     sets,
+    special,
     statistics,
     ufuncs,
     views,
@@ -416,7 +417,7 @@ class Tensor(Box):
         places = [o for o in out if o is not None]
         for place in places:
             assignment.target(place, f"{name}(..., out=) or an in-place operator")
-        function = UFUNCS.get(ufunc)
+        function = UFUNCS.get(ufunc) or special.of_ufunc(ufunc)
         if function is None or (method != "__call__" and method not in ufuncs.METHODS):
             raise _no_rule(ufunc, "" if method == "__call__" else f".{method}")
         if method != "__call__":
@@ -765,7 +766,7 @@ def _call(func: Any, function: Callable[..., Any], args: Any, kwargs: dict[str, 
     if kwargs:
         code = function.__code__
         if code.co_posonlyargcount > len(args):  # which NumPy may take by name
-            theirs = _parameters(func)[len(args) : code.co_posonlyargcount]
+            theirs = list(inspect.signature(func).parameters)[len(args) : code.co_posonlyargcount]
             named = list(itertools.takewhile(kwargs.__contains__, theirs))
             args = (*args, *(kwargs[name] for name in named))
             kwargs = {name: v for name, v in kwargs.items() if name not in named}
@@ -774,14 +775,6 @@ def _call(func: Any, function: Callable[..., Any], args: Any, kwargs: dict[str, 
             if name not in known and not code.co_flags & inspect.CO_VARKEYWORDS:
                 raise _no_rule(func, f" with {name}=")
     return function(*args, **kwargs)
-
-
-def _parameters(func: Any) -> list[str]:
-    """The names of NumPy's parameters, where it tells them: older ones of C have no signature."""
-    try:
-        return list(inspect.signature(func).parameters)
-    except ValueError:
-        return []
 
 
 def _spelled(func: Any) -> str:

@@ -11,7 +11,13 @@ import numpy as np
 
 from gradarg._core.primitive import Primitive
 from gradarg._ops import contract, elementwise, reduce, sorting, structure
-from tests.ops import fft_samples, linalg_samples, searching_samples, statistics_samples
+from tests.ops import (
+    fft_samples,
+    linalg_samples,
+    searching_samples,
+    special_samples,
+    statistics_samples,
+)
 from tests.ops.sample import (
     ABOVE_ONE,
     DIVIDEND,
@@ -456,5 +462,6 @@ TABLE = [
     *_products(),
     *linalg_samples.samples(),
     *fft_samples.samples(),
+    *special_samples.samples(),
     *statistics_samples.samples(),
 ]

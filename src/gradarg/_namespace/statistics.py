@@ -263,7 +263,7 @@ def median(
     array([0.5, 0. , 0. , 0.5])
     """
     refuse_out("median", out)
-    a = array(a)
+    a = real_array(a, "median")
     axes = axes_of(axis, a.ndim, "median")
     rows = _rows(a, axes)
     n = rows.shape[-1]
@@ -279,7 +279,7 @@ def _at(rows: Any, places: Any) -> Any:
 
 def _nan_if_any(out: Any, rows: Any, lead: int = 0) -> Any:
     """The result, or NaN where a row holds one."""
-    if rows.dtype.kind not in "fc" or not rows.shape[-1]:
+    if rows.dtype.kind != "f" or not rows.shape[-1]:
         return out
     missing = elementwise.isnan(rows)
     first = reductions.argmax(missing, -1, keepdims=True)
@@ -298,8 +298,8 @@ def nanmedian(
 ) -> Any:
     """The median of the elements that are numbers; NaN where there are none."""
     refuse_out("nanmedian", out)
-    a = array(a)
-    if a.dtype.kind not in "fc":
+    a = real_array(a, "nanmedian")
+    if a.dtype.kind != "f":
         return median(a, axis, None, overwrite_input, keepdims)
     axes = axes_of(axis, a.ndim, "nanmedian")
     rows = _rows(a, axes)
@@ -411,8 +411,6 @@ def _quantile(
         raise ValueError(f"{name}: q must be in the range from 0 to {limit}.")
     if q.ndim > 1:
         raise ShapeError(f"{name}: q is a number or 1-d, not of shape {tuple(q.shape)}.")
-    if name.startswith("nan") and not a.size:
-        return nanmean(a, axes, keepdims=keepdims)
     rows = _rows(a, axes)
     skips = name.startswith("nan") and a.dtype.kind == "f"
     if weights is not None:
@@ -608,9 +606,9 @@ def cov(
     rows = [_variables(astype(p, kind, copy=False), rowvar or p.ndim < 2) for p in parts]
     if not rowvar and m.ndim == 2 and m.shape[0] == 1 and y is None:
         rows = [transpose(rows[0])] if np.lib.NumpyVersion(np.__version__) < "2.2.0" else rows
-    x = concatenate(rows, 0) if len(rows) > 1 else rows[0]
-    if not x.shape[0]:
+    if m.size == 0 and m.shape[0] == 0 and y is None:
         return np.zeros((0, 0))
+    x = concatenate(rows, 0) if len(rows) > 1 else rows[0]
     w = _observation_weights(x, fweights, aweights)
     ddof = (0 if bias else 1) if ddof is None else ddof
     total: Any = x.shape[1] if w is None else reductions.sum(w)
@@ -723,7 +721,6 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
 
 def _edges(name: str, a: Any, bins: Any, limits: Any) -> Any:
     a = real_array(a, name)
-    a = astype(a, np.uint8) if a.dtype == bool else a
     if isinstance(bins, str):
         values = peek(a)
         if values is None:
@@ -781,7 +778,7 @@ def histogram(
 
     With `density`, over the total and the width of the bin.
     """
-    a = ravel(a)
+    a = ravel(astype(a, np.uint8) if array(a).dtype == bool else a)
     w = None
     if weights is not None:
         w = array(weights)
