@@ -11,8 +11,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # where `tests` is
 
 import gradarg as ga  # noqa: E402
+from tests import numpy_names  # noqa: E402
 from tests.ops.call import Call  # noqa: E402
 from tests.ops.calls import CALLS  # noqa: E402
 
@@ -388,8 +387,7 @@ def others() -> Iterator[str]:
 
 def without_derivative() -> str:
     """NumPy's names that are not differentiated, by their reason."""
-    names = import_module("tests.numpy_names")
-    tables = {**names.WITHOUT_DERIVATIVE, **names.TAKE_NO_TENSOR}
+    tables = {**numpy_names.WITHOUT_DERIVATIVE, **numpy_names.TAKE_NO_TENSOR}
     lines = [
         f"| {reason} | {', '.join(f'`{name}`' for name in listed.split())} |"
         for reason, listed in tables.items()
@@ -408,7 +406,7 @@ def page(row: Callable[[tuple[str, ...]], str]) -> str:
         if names := rows(prefix):
             head = f"| function | {' | '.join(COLUMNS)} |\n|---|{':-:|' * len(COLUMNS)}\n"
             parts.append(f"## {title}\n\n{head}" + "\n".join(map(row, names)) + "\n")
-    parts += [] if find_spec("tests.numpy_names") is None else [without_derivative()]
+    parts.append(without_derivative())
     listed = ", ".join(f"`{name}`" for name in others())
     parts.append(
         "## Not in the tables\n\nTransforms, functions that take no array to differentiate, and "
