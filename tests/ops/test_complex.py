@@ -247,6 +247,13 @@ def moved(arrays, places):
     return [x + 1j * t if w else x for x, t, w in zip(arrays, turns, wanted)]
 
 
+FREE_PHASE = {"linalg.eig", "linalg.eigh", "linalg.svd"}  # complex vectors, up to exp(i phi)
+
+
+def moduli(f):
+    return lambda *xs: tuple(np.abs(x) for x in f(*xs))
+
+
 @pytest.mark.parametrize("call", one_of_each(), ids=str)
 def test_public_functions(call):
     f, real = taken_apart(call)
@@ -265,7 +272,8 @@ def test_public_functions(call):
             assert [x.dtype for x in found] == [x.dtype for x in expected]
             for a, b in zip(found, expected):
                 assert_allclose(a, b, rtol=1e-10, atol=1e-12)
-            check_grads(f, arrays, order=2, rtol=1e-5, atol=1e-5)
+            smooth = moduli(f) if call.name in FREE_PHASE else f
+            check_grads(smooth, arrays, order=2, rtol=1e-5, atol=1e-5)
 
 
 # ---- what has no complex answer says so

@@ -13,7 +13,10 @@ import gradarg as ga
 from tests.transform.programs import COMPLEX, MIXED, programs
 
 # NumPy's own, where a program computes a NaN that `where` does not take
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::gradarg.GradargWarning"),  # a program may mean it
+]
 
 
 def examples(count):

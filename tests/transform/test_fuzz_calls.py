@@ -17,7 +17,10 @@ from tests.ops.calls import CALLS
 from tests.ops.test_namespace import taken_apart
 from tests.transform.test_fuzz import close, difference, directions, examples, inner
 
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::gradarg.GradargWarning"),  # a program may mean it
+]
 # of these the result has a shape that depends on values, so nothing can be staged or mapped
 UNKNOWN = (ga.ConcreteValueError, ga.ShapeError)
 
