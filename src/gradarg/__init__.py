@@ -306,6 +306,19 @@ from ._namespace.mapping import (
     apply_over_axes,
     vectorize,
 )
+from ._namespace.missing import (
+    nanargmax,
+    nanargmin,
+    nancumprod,
+    nancumsum,
+    nanmax,
+    nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
+    nansum,
+    nanvar,
+)
 from ._namespace.padding import (
     pad,
 )
@@ -321,6 +334,14 @@ from ._namespace.polynomial import (
     polyval,
     roots,
     vander,
+)
+from ._namespace.quantiles import (
+    median,
+    nanmedian,
+    nanpercentile,
+    nanquantile,
+    percentile,
+    quantile,
 )
 from ._namespace.reductions import (
     all,
@@ -401,23 +422,6 @@ from ._namespace.statistics import (
     histogram2d,
     histogram_bin_edges,
     histogramdd,
-    median,
-    nanargmax,
-    nanargmin,
-    nancumprod,
-    nancumsum,
-    nanmax,
-    nanmean,
-    nanmedian,
-    nanmin,
-    nanpercentile,
-    nanprod,
-    nanquantile,
-    nanstd,
-    nansum,
-    nanvar,
-    percentile,
-    quantile,
 )
 from ._tensor import Tensor
 from ._transform.batch import vmap
@@ -537,9 +541,9 @@ __all__ = [
     "convolve",
     "copy",
     "copysign",
+    "copyto",
     "corrcoef",
     "correlate",
-    "copyto",
     "cos",
     "cosh",
     "count_nonzero",
@@ -580,10 +584,10 @@ __all__ = [
     "eye",
     "fabs",
     "fft",
+    "fill_diagonal",
     "finfo",
     "fix",
     "flatnonzero",
-    "fill_diagonal",
     "flip",
     "fliplr",
     "flipud",
@@ -734,10 +738,10 @@ __all__ = [
     "power",
     "prod",
     "ptp",
-    "quantile",
     "put",
     "put_along_axis",
     "putmask",
+    "quantile",
     "rad2deg",
     "radians",
     "ravel",

@@ -94,6 +94,7 @@ def _with_holes() -> Iterator[Call]:
         yield smooth(name, V)
         yield flat(name, HOLES, axis=1)
         yield flat(name, np.array([[3, 1, 2], [5, 2, 4]]), axis=0)
+        yield flat(name, Z, axis=1)  # in the order of the real parts
     yield smooth("nan_to_num", M)
     yield smooth("nan_to_num", M, nan=2.0)
     yield flat("nan_to_num", np.array([1.0, np.nan, np.inf, -np.inf]), nan=7.0, posinf=8.0)

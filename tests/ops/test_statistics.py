@@ -171,6 +171,32 @@ def test_not_a_number_changes_its_array_in_place_if_told_so():
     assert_array_equal(ga.grad(f)(array(2, nan)), [36, 0])
 
 
+@pytest.mark.filterwarnings("ignore")  # NumPy's, of empty slices
+def test_statistics_of_nothing():
+    none, rows = np.zeros(0), np.zeros((3, 0))
+    for f in (
+        np.median,
+        np.nanmedian,
+        np.nanmean,
+        np.nansum,
+        np.cov,
+        np.corrcoef,
+        np.histogram_bin_edges,
+        np.ediff1d,
+        np.unwrap,
+        np.trapezoid,
+        lambda x: np.nanquantile(x, [0.2, 0.7]),
+    ):
+        assert_array_equal(f(ga.Tensor(none)).value, f(none))
+        assert ga.grad(lambda x: np.sum(f(x)))(none).shape == (0,)  # noqa: B023
+    for f in (np.nanmedian, np.nanmean, lambda x, axis: np.nanquantile(x, 0.2, axis=axis)):
+        assert_array_equal(f(ga.Tensor(rows), axis=1).value, f(rows, axis=1))
+    for f in (np.nanmax, np.ptp, np.nanargmin, lambda x: np.quantile(x, 0.5)):
+        for x in (none, ga.Tensor(none)):
+            with pytest.raises((ValueError, IndexError)):
+                f(x)
+
+
 def test_the_slope_of_a_quantile():
     x = array(4, 1, 9, 2)
     slope = ga.grad(lambda q: np.quantile(x, q))

@@ -110,3 +110,9 @@ def shape_of(shape: Any, name: str) -> tuple[int, ...]:
         return tuple(operator.index(n) for n in shape)
     except TypeError:
         raise ShapeError(f"{name}: {shape!r} is no shape; give a tuple of integers.") from None
+
+
+def somewhere(truth: Any) -> bool:
+    """Whether a condition is known to hold for some element."""
+    known = peek(truth)
+    return known is not None and bool(np.any(known))

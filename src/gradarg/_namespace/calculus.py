@@ -86,7 +86,7 @@ def diff(
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """The differences between neighbours of the flattened array, between values that are joined."""
     a = ravel(ary)
-    out = diff(a) if a.size else a
+    out = getitem(a, slice(1, None)) - getitem(a, slice(-1)) if a.size else a
     ends = [ravel(array(x)) for x in (to_begin, to_end) if x is not None]
     for x in ends:
         if not np.can_cast(x.dtype, a.dtype, casting="same_kind"):
@@ -264,7 +264,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * mat
     p, period = real_array(p, "unwrap"), number_or_array(period)
     axis = axis_of(axis, p.ndim, "unwrap")
     if p.shape[axis] == 0:
-        return p
+        return p + 0 * period
     dd = diff(p, axis=axis)
     whole = all(
         isinstance(v, int) if isinstance(v, (int, float)) else v.dtype.kind in "iu"
