@@ -770,7 +770,7 @@ def _call(func: Any, function: Callable[..., Any], args: Any, kwargs: dict[str, 
     if kwargs:
         code = function.__code__
         if code.co_posonlyargcount > len(args):  # which NumPy may take by name
-            theirs = list(inspect.signature(func).parameters)[len(args) : code.co_posonlyargcount]
+            theirs = _parameters(func)[len(args) : code.co_posonlyargcount]
             named = list(itertools.takewhile(kwargs.__contains__, theirs))
             args = (*args, *(kwargs[name] for name in named))
             kwargs = {name: v for name, v in kwargs.items() if name not in named}
@@ -779,6 +779,14 @@ def _call(func: Any, function: Callable[..., Any], args: Any, kwargs: dict[str, 
             if name not in known and not code.co_flags & inspect.CO_VARKEYWORDS:
                 raise _no_rule(func, f" with {name}=")
     return function(*args, **kwargs)
+
+
+def _parameters(func: Any) -> list[str]:
+    """The names of NumPy's parameters, where it tells them: older ones of C have no signature."""
+    try:
+        return list(inspect.signature(func).parameters)
+    except ValueError:
+        return []
 
 
 def _spelled(func: Any) -> str:
