@@ -65,8 +65,7 @@ SPECIAL = {
     "stats.power_divergence": (lambda p: M.stats.power_divergence(p).statistic, P),
     "stats.bartlett": (lambda p, q: M.stats.bartlett(p, q).statistic, P, Q),
 }
-if hasattr(ga, "special"):
-    SCIPY |= SPECIAL
+SCIPY |= SPECIAL
 SKLEARN = {
     "euclidean_distances": (lambda x, y: M.pairwise.euclidean_distances(x, y), X, Y),
     "linear_kernel": (lambda x, y: M.pairwise.linear_kernel(x, y), X, Y),
