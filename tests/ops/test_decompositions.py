@@ -138,6 +138,25 @@ def test_the_space_of_equal_eigenvalues():
     assert_allclose(ga.grad(projection)(TWICE), slope(projection, TWICE), atol=1e-8)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n", [6, 60])
+def test_many_equal_eigenvalues(n, dtype):
+    """Two eigenvalues, n / 2 times each but for rounding: dP = (P da Q + Q da P) / (1 - 5)."""
+    vectors = np.linalg.qr(RANDOM.normal(size=(n, n)))[0]
+    p = vectors[:, : n // 2] @ vectors[:, : n // 2].T
+    q, w = np.eye(n) - p, hermitian(RANDOM.normal(size=(n, n)))
+    a = (p + 5 * q).astype(dtype)
+
+    def projection(a):
+        v = eigh(a)[1][:, : n // 2]
+        return np.sum(w.astype(dtype) * (v @ v.T))
+
+    tolerance = 2e3 * np.finfo(dtype).eps
+    assert_allclose(ga.grad(projection)(a), (p @ w @ q + q @ w @ p) / -4, atol=tolerance)
+    with pytest.raises(ga.DerivativeError, match=r"eigh: .*not determined"):
+        ga.grad(lambda a: np.sum(w * (lambda x, v: (v * np.exp(x)) @ v.T)(*eigh(a))))(a)
+
+
 def test_the_nearest_rotation():
     """All singular values are 1: the factor U V.T of the polar decomposition is smooth there."""
 

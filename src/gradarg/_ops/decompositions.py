@@ -42,9 +42,15 @@ def _eps(x: Any) -> float:
     return float(np.finfo(x.dtype).eps)
 
 
-def _sizes(x: Any) -> Any:
-    """The sum of |x| of each matrix, kept as a matrix of one element."""
-    return np.sum(np.abs(x), (-2, -1), keepdims=True)
+def _peak(x: Any, axes: tuple[int, ...] = (-2, -1)) -> Any:
+    """The largest |x| of each matrix, or of each vector, with its axes kept; of none, 0."""
+    reduce = np.sum if 0 in x.shape[-2:] else np.max
+    return reduce(np.abs(x), axis=axes, keepdims=True)
+
+
+def _rounding(x: Any, axes: tuple[int, ...] = (-2, -1)) -> Any:
+    """By how much rounding may move the elements of x: measured, about 2 sqrt(n) eps max|x|."""
+    return 5 * math.sqrt(x.shape[-1]) * _eps(x) * _peak(x, axes)
 
 
 def _diagonal(x: Any) -> Any:
@@ -62,7 +68,7 @@ def _differences(x: Any) -> Any:
 
 def _equal(w: Any) -> Any:
     """Which pairs of values are equal but for rounding; each with itself is."""
-    return np.abs(_differences(w)) <= 10 * _eps(w) * np.sum(np.abs(w), -1)[..., None, None]
+    return np.abs(_differences(w)) <= _rounding(w, (-1,))[..., None]
 
 
 def _unused(g: Any) -> bool:
@@ -78,7 +84,7 @@ def _over_differences(x: Any, w: Any, equal: Any) -> Any:
 def _turning(t: Any, w: Any) -> Any:
     """How vectors turn in the plane of each pair, when t is added: NaN if t mixes equal ones."""
     equal = _equal(w)
-    mixed = equal & (np.abs(t) > 10 * _eps(w) * _sizes(t)) & ~np.eye(w.shape[-1], dtype=bool)
+    mixed = equal & (np.abs(t) > _rounding(t)) & ~np.eye(w.shape[-1], dtype=bool)
     return np.where(mixed, math.nan, _over_differences(t, w, equal))
 
 
@@ -91,9 +97,9 @@ def _determined(name: str, free: Any, moved: Any, w: Any, gw: Any) -> tuple[Any,
     """
     equal = _equal(w)
     rough = math.sqrt(_eps(w))
-    lost = np.abs(free) > rough * _sizes(moved)
+    lost = np.abs(free) > rough * _peak(moved)
     if not _unused(gw):
-        apart = np.abs(_differences(gw)) > rough * np.sum(np.abs(gw), -1)[..., None, None]
+        apart = np.abs(_differences(gw)) > rough * _peak(gw, (-1,))[..., None]
         lost = lost | (moved != 0) | (moved.mT != 0) | apart
     lost = lost & equal & ~np.eye(w.shape[-1], dtype=bool)
     known = peek(lost)
@@ -119,7 +125,7 @@ def _refuse_phase(name: str, moved: Any) -> None:
     """Complex vectors are free in their phase, and a function of that has no derivative."""
     if moved.dtype.kind != "c":
         return
-    known = peek(np.any(np.abs(np.imag(_diagonal(moved))) > 1e-3 * _sizes(moved)[..., 0]))
+    known = peek(np.any(np.abs(np.imag(_diagonal(moved))) > 1e-3 * _peak(moved)[..., 0]))
     if known is not None and known:
         raise DerivativeError(
             f"{name}: the result depends on the phase of complex vectors, which is arbitrary: each "
@@ -279,12 +285,12 @@ eigvals = general(
 
 def _tiny(s: Any) -> Any:
     """Which singular values are 0 but for rounding."""
-    return s <= 10 * _eps(s) * np.sum(s, -1, keepdims=True)
+    return s <= _rounding(s, (-1,))
 
 
-def _over(x: Any, size: Any, tiny: Any, scale: Any) -> Any:
-    """x / size, but 0 where both are no more than rounding."""
-    noise = tiny & (np.abs(x) <= 100 * _eps(x) * scale)
+def _over(x: Any, size: Any, tiny: Any, before: Any) -> Any:
+    """x / size, but 0 where size is tiny, and x no more than the rounding of what it was before."""
+    noise = tiny & (np.abs(x) <= 10 * _rounding(before))
     return quotient(np.where(noise, 0, x), size)
 
 
@@ -292,7 +298,7 @@ def _over_sums(x: Any, s: Any) -> Any:
     """x[i, j] / (s[i] + s[j])."""
     tiny = _tiny(s)
     both = tiny[..., None, :] & tiny[..., :, None]
-    return _over(x, s[..., None, :] + s[..., :, None], both, _sizes(x))
+    return _over(x, s[..., None, :] + s[..., :, None], both, x)
 
 
 def _beyond(x: Any, u: Any) -> Any:
@@ -325,10 +331,10 @@ def _svd_vjp(g: Any, o: Any, _a: Any, full: bool) -> Any:
     found = u @ _unless(unknown, inner)
     tiny = _tiny(s)[..., None, :]
     if m > k:
-        found = found + _over(_beyond(gu, u), s[..., None, :], tiny, _sizes(gu))
+        found = found + _over(_beyond(gu, u), s[..., None, :], tiny, gu)
     found = found @ adjoint(v)
     if n > k:
-        found = found + u @ adjoint(_over(_beyond(gv, v), s[..., None, :], tiny, _sizes(gv)))
+        found = found + u @ adjoint(_over(_beyond(gv, v), s[..., None, :], tiny, gv))
     return conjugate(found)
 
 
@@ -343,9 +349,9 @@ def _svd_jvp(tangents: Any, o: Any, _a: Any, full: bool) -> Any:
     du, dv = u1 @ (0.5 * (both + apart)), v1 @ (0.5 * (both - apart))
     tiny = _tiny(s)[..., None, :]
     if m > k:
-        du = du + _over(_beyond(av, u1), s[..., None, :], tiny, _sizes(av))
+        du = du + _over(_beyond(av, u1), s[..., None, :], tiny, av)
     if n > k:
-        dv = dv + _over(_beyond(au, v1), s[..., None, :], tiny, _sizes(au))
+        dv = dv + _over(_beyond(au, v1), s[..., None, :], tiny, au)
     if full:
         du = np.concatenate([du, -u1 @ (adjoint(du) @ u[..., k:])], -1)
         dv = np.concatenate([dv, -v1 @ (adjoint(dv) @ v[..., k:])], -1)
@@ -419,7 +425,7 @@ def _qr_vjp(g: Any, o: Any, _a: Any, complete: bool) -> Any:
     _independent(r)
     if complete and q.shape[-1] > n:
         rest = adjoint(q[..., n:]) @ gq[..., n:]
-        free = peek(np.any(np.abs(rest - adjoint(rest)) > 1e-3 * _sizes(rest)))
+        free = peek(np.any(np.abs(rest - adjoint(rest)) > 1e-3 * _peak(rest)))
         if free is not None and free:
             raise DerivativeError(
                 "qr: the result depends on the columns with which mode='complete' completes Q, "
