@@ -287,10 +287,10 @@ def test_multi_dot_multiplies_least():
     assert_allclose(graph(*parts), np.linalg.multi_dot(parts))
 
 
-def test_powers_are_copies():
-    a = np.eye(2)
-    for n in (0, 1):
-        assert not np.shares_memory(ga.linalg.matrix_power(a, n), a)
+def test_the_power_of_zero_is_a_constant():
+    a = np.array([[1.0, 2.0], [3.0, np.nan]])
+    assert_array_equal(ga.linalg.matrix_power(a, 0), np.eye(2))
+    assert_array_equal(ga.grad(lambda a: np.sum(np.linalg.matrix_power(a, 0)))(a), np.zeros((2, 2)))
 
 
 # ---- mistakes
