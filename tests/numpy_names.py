@@ -70,6 +70,17 @@ TAKE_NO_TENSOR = {
     "a type of NumPy's machinery": "dtype finfo iinfo ufunc linalg.LinAlgError",
 }
 
+# Keywords of NumPy's functions that ours have no use for: they raise where they are given.
+KEYWORDS = {
+    "stored by the protocol, before the function is called": "out",
+    "of subclasses and other libraries' arrays": "subok like",
+    "of another array's fields, or of objects": "order:argsort order:sort ndmax:array",
+    "of an older NumPy": """
+        bias:corrcoef ddof:corrcoef interpolation:quantile interpolation:percentile
+        interpolation:nanquantile interpolation:nanpercentile""",
+    "of the memory": "device:fftfreq device:rfftfreq",
+}
+
 # Methods and attributes of an array that a tensor has not.
 NO_METHOD = {
     "of the memory": """

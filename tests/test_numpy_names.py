@@ -4,6 +4,7 @@ A new NumPy that brings a name which is neither fails here, and so does a reason
 one.
 """
 
+import inspect
 import types
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from gradarg._tensor import FUNCTIONS
 from gradarg.testing import check_grads
 from tests.numpy_names import (
     IN_PLACE,
+    KEYWORDS,
     NO_METHOD,
     TAKE_NO_TENSOR,
     WITHOUT_DERIVATIVE,
@@ -138,6 +140,46 @@ def test_what_takes_no_tensor_raises(name: str):
 
 def test_a_polynomial_of_tensors():
     np.testing.assert_allclose(ga.grad(lambda x: np.poly1d(x)(2.0))(X), [4.0, 2.0, 1.0])
+
+
+# ---- keywords
+
+NO_KEYWORD = listed(KEYWORDS)
+
+
+def has_signature(function: Any) -> bool:
+    """Those of C have one since NumPy 2.4."""
+    try:
+        return bool(inspect.signature(function))
+    except ValueError:
+        return False
+
+
+WITH_SIGNATURE = {
+    name: value
+    for name, value in NAMES.items()
+    if has_entry(value) and not isinstance(value, np.ufunc) and has_signature(value)
+}
+
+
+@pytest.mark.parametrize("name", WITH_SIGNATURE)
+def test_the_keywords_of_numpy_are_known(name: str):
+    """By their names, and in NumPy's order; a positional-only one may be called otherwise."""
+    theirs = inspect.signature(NAMES[name]).parameters.values()
+    ours = inspect.signature(FUNCTIONS[NAMES[name]]).parameters
+    kinds = {p.kind for p in ours.values()}
+    if inspect.Parameter.VAR_KEYWORD in kinds:
+        return
+    leading = sum(p.kind is p.POSITIONAL_ONLY for p in ours.values())
+    named = [p.name for p in theirs if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    skipped = sum(p.kind is p.POSITIONAL_ONLY for p in theirs)
+    for keyword in named[max(leading - skipped, 0) :]:
+        excused = {keyword, f"{keyword}:{NAMES[name].__name__}"} & NO_KEYWORD
+        assert keyword in ours or excused, keyword
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        flexible = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        order = [p.name for p in ours.values() if p.kind is flexible and p.name in named]
+        assert order == [n for n in named if n in order], "another order than NumPy's"
 
 
 # ---- the methods and attributes of an array

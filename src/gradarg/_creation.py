@@ -57,7 +57,7 @@ __all__ = [
 
 
 def asarray(
-    obj: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: Any = None
+    obj: Any, /, dtype: Any = None, order: Any = None, *, device: Any = None, copy: Any = None
 ) -> Any:
     """A tensor of anything array-like; tensors, alone or in lists, stay in their graph.
 
