@@ -419,6 +419,9 @@ def round(x: Any) -> Any:
     return elementwise.rint(x)
 
 
+_UFUNCS["round"] = round
+
+
 def _spherical_function(kind: str, formula: str) -> Any:
     value = _spherical[kind]
 

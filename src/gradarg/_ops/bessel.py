@@ -50,9 +50,9 @@ def _ive_dz(g: Any, o: Any, v: Any, z: Any) -> Any:
     return g * ((ive(v - 1, z) + ive(v + 1, z)) / 2 - np.sign(z) * o)
 
 
-jv: Primitive = row("jv", ORDER, lambda g, _o, v, z: g * ((jv(v - 1, z) - jv(v + 1, z)) / 2))
+jv: Primitive = row("jv", ORDER, lambda g, _o, v, z: product(g, (jv(v - 1, z) - jv(v + 1, z)) / 2))
 yv: Primitive = row("yv", ORDER, lambda g, _o, v, z: g * ((yv(v - 1, z) - yv(v + 1, z)) / 2))
-iv: Primitive = row("iv", ORDER, lambda g, _o, v, z: g * ((iv(v - 1, z) + iv(v + 1, z)) / 2))
+iv: Primitive = row("iv", ORDER, lambda g, _o, v, z: product(g, (iv(v - 1, z) + iv(v + 1, z)) / 2))
 kv: Primitive = row("kv", ORDER, lambda g, _o, v, z: g * ((kv(v - 1, z) + kv(v + 1, z)) / -2))
 jve: Primitive = row("jve", ORDER, _jve_dz)
 yve: Primitive = row("yve", ORDER, _yve_dz)

@@ -115,7 +115,7 @@ legendre_integral: Primitive = elementwise(
 )
 ellipk = row("ellipk", lambda g, _o, m: g * (_complete(m, 1, -1.5) / 2))
 ellipkm1 = row("ellipkm1", lambda g, _o, p: g * (_complete_from_1(p, 1, -1.5) / -2))
-ellipe = row("ellipe", lambda g, _o, m: g * (_complete(m, 1, -0.5) / -2))
+ellipe = row("ellipe", lambda g, _o, m: product(g, _complete(m, 1, -0.5) / -2))
 ellipkinc = row(
     "ellipkinc",
     lambda g, _o, phi, m: quotient(g, np.sqrt(1 - m * np.sin(phi) ** 2)),
@@ -124,7 +124,7 @@ ellipkinc = row(
 ellipeinc = row(
     "ellipeinc",
     lambda g, _o, phi, m: g * np.sqrt(1 - m * np.sin(phi) ** 2),
-    lambda g, _o, phi, m: g * (legendre_integral(phi, m, j=1, r=-0.5) / -2),
+    lambda g, _o, phi, m: product(g, legendre_integral(phi, m, j=1, r=-0.5) / -2),
 )
 
 
@@ -136,8 +136,8 @@ def _mean_slope(o: Any, a: Any, b: Any) -> Any:
 
 agm = row(
     "agm",
-    lambda g, o, a, b: g * _mean_slope(o, a, b),
-    lambda g, o, a, b: g * _mean_slope(o, b, a),
+    lambda g, o, a, b: product(g, _mean_slope(o, a, b)),
+    lambda g, o, a, b: product(g, _mean_slope(o, b, a)),
 )
 
 # ---- Jacobi's functions

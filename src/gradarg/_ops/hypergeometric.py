@@ -38,7 +38,7 @@ def _expn(n: Any, x: Any) -> Any:
 
 expi = row("expi", lambda g, _o, x: quotient(g * np.exp(x), x))
 exp1 = row("exp1", lambda g, _o, x: -quotient(g * np.exp(-x), x))
-expn: Primitive = of("expn", _expn, PARAMETER, lambda g, _o, n, x: -g * expn(n - 1, x))
+expn: Primitive = of("expn", _expn, PARAMETER, lambda g, _o, n, x: -product(g, expn(n - 1, x)))
 
 
 def _sinc(x: Any) -> Any:

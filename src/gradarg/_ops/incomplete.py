@@ -298,12 +298,12 @@ betainc_derivative: Primitive = elementwise(
 gammainc = row(
     "gammainc",
     lambda g, _o, a, x: g * slope_a(a, x),
-    lambda g, _o, a, x: g * gamma_density(a, x),
+    lambda g, _o, a, x: product(g, gamma_density(a, x)),
 )
 gammaincc = row(
     "gammaincc",
     lambda g, _o, a, x: -g * slope_a(a, x),
-    lambda g, _o, a, x: -g * gamma_density(a, x),
+    lambda g, _o, a, x: -product(g, gamma_density(a, x)),
 )
 gammaincinv = row(
     "gammaincinv",
@@ -319,13 +319,13 @@ betainc = row(
     "betainc",
     lambda g, _o, a, b, x: g * slopes_ab(a, b, x)[0],
     lambda g, _o, a, b, x: g * slopes_ab(a, b, x)[1],
-    lambda g, _o, a, b, x: g * beta_density(a, b, x),
+    lambda g, _o, a, b, x: product(g, beta_density(a, b, x)),
 )
 betaincc = row(
     "betaincc",
     lambda g, _o, a, b, x: -g * slopes_ab(a, b, x)[0],
     lambda g, _o, a, b, x: -g * slopes_ab(a, b, x)[1],
-    lambda g, _o, a, b, x: -g * beta_density(a, b, x),
+    lambda g, _o, a, b, x: -product(g, beta_density(a, b, x)),
 )
 betaincinv = row(
     "betaincinv",

@@ -160,7 +160,9 @@ def _is_pole(x: Any) -> Any:
 def _binom_dn(g: Any, o: Any, n: Any, k: Any) -> Any:
     pole = _is_pole(n - k + 1)
     rest = np.where(pole, 1, n - k + 1)
-    at_pole = gamma(np.where(pole, n + 1, 1)) * rgamma(k + 1) * _rgamma_slope(n - k + 1)
+    whole = np.where(pole, n + 1, 1)
+    slope = digamma(whole) * rgamma(n - k + 1) + _rgamma_slope(n - k + 1)
+    at_pole = gamma(whole) * rgamma(k + 1) * slope
     usual = np.where(pole, 0, o) * (
         digamma(np.where(_is_pole(n + 1), np.nan, n + 1)) - digamma(rest)
     )
@@ -182,7 +184,8 @@ def _poch_dz(g: Any, o: Any, z: Any, m: Any) -> Any:
     zero = pole & ~end_pole
     u, v = np.where(pole, 1, z), np.where(pole, 1, z + m)
     a, b = np.where(left, 1 - z - m, 1), np.where(left, 1 - z, 1)
-    at_zero = gamma(np.where(zero, z + m, 1)) * _rgamma_slope(z)
+    top = np.where(zero, z + m, 1)
+    at_zero = gamma(top) * (digamma(top) * rgamma(z) + _rgamma_slope(z))
     reflected = o * (digamma(a) - digamma(b))
     return g * np.where(left, reflected, np.where(zero, at_zero, o * (digamma(v) - digamma(u))))
 
@@ -349,6 +352,18 @@ def _pseudo_huber_dd(g: Any, _o: Any, delta: Any, r: Any) -> Any:
     return g * (delta * u**4 / ((s + 1) ** 2 * s))
 
 
+def _power(x: Any, y: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return x**y
+
+
+def _boxcox_dl(x: Any, lam: Any, logarithm: Any) -> Any:
+    zero = (x == 0) & (lam > 0)
+    u = np.where(zero, 0, logarithm(x))
+    at_zero = 1 / np.where(zero, lam, 1) ** 2
+    return np.where(zero, at_zero, u * u * exp_moment(lam * u, order=1))
+
+
 def _inv_boxcox_dl(g: Any, o: Any, y: Any, lam: Any) -> Any:
     return -g * ((o + 1) * (y * y) * log_moment(lam * y, order=1))
 
@@ -372,7 +387,7 @@ radian = row(
 )
 powm1 = row(
     "powm1",
-    lambda g, _o, x, y: product(g * y, x ** (y - 1)),
+    lambda g, _o, x, y: product(g * y, _power(x, y - 1)),
     lambda g, o, x, _y: product(g, (o + 1) * log(np.where(x == 0, 1, x))),
 )
 xlogy = row(
@@ -409,13 +424,13 @@ pseudo_huber = row(
 )
 boxcox = row(
     "boxcox",
-    lambda g, _o, x, lam: product(g, x ** (lam - 1)),
-    lambda g, _o, x, lam: g * (log(x) ** 2 * exp_moment(lam * log(x), order=1)),
+    lambda g, _o, x, lam: product(g, _power(x, lam - 1)),
+    lambda g, _o, x, lam: g * _boxcox_dl(x, lam, log),
 )
 boxcox1p = row(
     "boxcox1p",
-    lambda g, _o, x, lam: product(g, (1 + x) ** (lam - 1)),
-    lambda g, _o, x, lam: g * (log1p_quiet(x) ** 2 * exp_moment(lam * log1p_quiet(x), order=1)),
+    lambda g, _o, x, lam: product(g, _power(1 + x, lam - 1)),
+    lambda g, _o, x, lam: g * _boxcox_dl(1 + x, lam, lambda _: log1p_quiet(x)),
 )
 inv_boxcox = row(
     "inv_boxcox",
