@@ -13,6 +13,7 @@ from tests.ops import (
     linalg_calls,
     manipulation_calls,
     searching_calls,
+    special_calls,
     statistics_calls,
 )
 from tests.ops.call import Call, flat, smooth
@@ -332,5 +333,6 @@ CALLS = [
     *linalg_calls.calls(),
     *fft_calls.calls(),
     *manipulation_calls.calls(),
+    *special_calls.calls(),
     *statistics_calls.calls(),
 ]

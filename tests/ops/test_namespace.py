@@ -25,6 +25,7 @@ from gradarg._namespace import (
     searching,
     selection,
     sets,
+    special,
     statistics,
 )
 from gradarg.testing import check_grads
@@ -90,7 +91,9 @@ of_known_shape = pytest.mark.parametrize(
 
 def test_every_public_function_is_called():
     public = {name for module in MODULES for name in module.__all__}
-    public |= {f"{m.__name__.rpartition('.')[2]}.{n}" for m in (linalg, fft) for n in m.__all__}
+    public |= {
+        f"{m.__name__.rpartition('.')[2]}.{n}" for m in (linalg, fft, special) for n in m.__all__
+    }
     public -= CREATION | OBJECTS | ERRORS
     assert public - {call.name for call in CALLS} == set()
 
