@@ -61,7 +61,8 @@ takes no complex numbers |
 | 2nd order | so do the derivatives of both, each by both modes |
 | vmap | the mapped function, and its mapped derivative, are what a loop gives |
 | stage | so are the staged function and its staged derivative |
-| float32 | float32 arguments give NumPy's dtype, and derivatives of float32 |
+| float32 | float32 arguments give NumPy's dtype (float32 too where SciPy widens), and derivatives \
+of float32 |
 | complex | VJP and JVP at complex arguments agree with differences along both axes of the plane; \
 of eigenvectors and singular vectors, whose phase is free, the moduli |
 """
@@ -240,6 +241,8 @@ def single_holds(f: Function, xs: Any) -> None:
     narrow = [x.astype(np.complex64 if x.dtype.kind == "c" else np.float32) for x in xs]
     out, expected = f(*narrow), Function(f.call, numpy=True)(*narrow)
     types = [o.dtype for o in out], [o.dtype for o in expected]
+    if f.call.name.startswith("special."):  # SciPy widens where an order is a whole number
+        types = types[0], [np.dtype("F" if t.kind == "c" else "f") for t in types[1]]
     if types[0] != types[1]:
         raise Wrong(f"float32 gives {types[0]}, NumPy {types[1]}")
     agree(out, expected, 1e-2)
