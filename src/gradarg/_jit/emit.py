@@ -1,0 +1,466 @@
+"""From a kernel to LLVM IR: scalar loops that LLVM vectorises.
+
+`define void @k(ptr args, i64 R, i64 C, i64 lo, i64 hi, ptr scratch, ptr ends)`: `args` points to
+the addresses of inputs and outputs, `lo` and `hi` are the rows (or, of a kernel of one row, the
+columns) to do, `scratch` holds a row for each value kept, `ends` this thread's sums, as doubles.
+Every load and store says which array it belongs to, so that LLVM needs no checks at run time.
+Sums over columns run in blocks of 4096, each added to a double.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from . import vector_math
+from .kernel import END_REDUCTIONS, ROW_REDUCTIONS, Kernel, Value
+
+BLOCK = 4096
+_COMPARE = {
+    "less": "olt", "less_equal": "ole", "greater": "ogt", "greater_equal": "oge", "equal": "oeq",
+    "not_equal": "une",
+}  # fmt: skip
+_PLAIN = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
+_LOGICAL = {"logical_and": "and", "logical_or": "or", "logical_xor": "xor"}
+_INTRINSIC = {
+    "sqrt": "sqrt", "absolute": "fabs", "fabs": "fabs", "floor": "floor", "ceil": "ceil",
+    "trunc": "trunc", "rint": "roundeven",
+}  # fmt: skip
+
+
+class Code:
+    """Lines of IR under way, and names for what they compute."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.type = "float" if kernel.float == "float32" else "double"
+        self.lines: list[str] = []
+        self.count = 0
+        self.called: set[tuple[str, str]] = set()
+        self.intrinsics: set[str] = set()
+
+    def name(self) -> str:
+        self.count += 1
+        return f"%t{self.count}"
+
+    def let(self, right: str) -> str:
+        name = self.name()
+        self.lines.append(f"  {name} = {right}")
+        return name
+
+    def line(self, text: str) -> None:
+        self.lines.append(f"  {text}")
+
+    def label(self, text: str) -> None:
+        self.lines.append(f"{text}:")
+
+    def number(self, x: Any) -> str:
+        """A float as IR writes it: the bits of the double of equal value."""
+        x = float(x)
+        if self.type == "float" and x == x and abs(x) != float("inf"):
+            x = _narrowed(x)
+        return f"0x{struct.unpack('>Q', struct.pack('>d', x))[0]:016X}"
+
+    def intrinsic(self, name: str, *args: str) -> str:
+        suffix = f"{name}.f{32 if self.type == 'float' else 64}"
+        self.intrinsics.add(
+            f"declare {self.type} @llvm.{suffix}({', '.join([self.type] * len(args))})"
+        )
+        return self.let(f"call {self.type} @llvm.{suffix}({', '.join(f'{self.type} {a}' for a in args)})")
+
+    def select(self, c: str, x: str, y: str, type: str | None = None) -> str:
+        type = type or self.type
+        return self.let(f"select i1 {c}, {type} {x}, {type} {y}")
+
+    def compare(self, how: str, x: str, y: str) -> str:
+        return self.let(f"fcmp {how} {self.type} {x}, {y}")
+
+    def op(self, how: str, x: str, y: str, flags: str = "contract") -> str:
+        return self.let(f"{how} {flags} {self.type} {x}, {y}")
+
+
+def _narrowed(x: float) -> float:
+    try:
+        return float(struct.unpack("f", struct.pack("f", x))[0])
+    except OverflowError:
+        return float("inf") if x > 0 else -float("inf")
+
+
+# ---- the operations: each takes the code and the names of its arguments
+
+
+def _product(code: Code, x: str, y: str) -> str:
+    """x * y, but 0 where one is 0."""
+    zero = code.number(0)
+    out = code.op("fmul", x, y)
+    either = code.let(
+        f"or i1 {code.compare('oeq', x, zero)}, {code.compare('oeq', y, zero)}"
+    )
+    bad = code.let(f"and i1 {either}, {code.compare('uno', out, out)}")
+    return code.select(bad, zero, out)
+
+
+def _quotient(code: Code, x: str, y: str) -> str:
+    zero = code.number(0)
+    out = code.op("fdiv", x, y)
+    bad = code.let(f"and i1 {code.compare('oeq', x, zero)}, {code.compare('uno', out, out)}")
+    return code.select(bad, zero, out)
+
+
+def _extreme(how: str) -> Callable[[Code, str, str], str]:
+    """The larger (ogt) or smaller (olt); NaN if either is."""
+
+    def emit(code: Code, x: str, y: str) -> str:
+        out = code.select(code.compare(how, x, y), x, y)
+        return code.select(code.compare("uno", x, x), x, out)
+
+    return emit
+
+
+def _sign(code: Code, x: str) -> str:
+    one = code.intrinsic("copysign", code.number(1), x)
+    return code.select(code.compare("one", x, code.number(0)), one, x)
+
+
+def _integer_power(code: Code, x: str, n: int) -> str:
+    if n < 0:
+        return code.op("fdiv", code.number(1), _integer_power(code, x, -n))
+    out, power = None, x
+    while n:
+        if n & 1:
+            out = power if out is None else code.op("fmul", out, power)
+        n >>= 1
+        if n:
+            power = code.op("fmul", power, power)
+    return out or code.number(1)
+
+
+SPECIAL: dict[str, Callable[..., str]] = {
+    "positive": lambda code, x: x,
+    "negative": lambda code, x: code.let(f"fneg {code.type} {x}"),
+    "square": lambda code, x: code.op("fmul", x, x),
+    "reciprocal": lambda code, x: code.op("fdiv", code.number(1), x),
+    "product": _product,
+    "quotient": _quotient,
+    "maximum": _extreme("ogt"),
+    "minimum": _extreme("olt"),
+    "relu": lambda code, x: _extreme("ogt")(code, x, code.number(0)),
+    "sign": _sign,
+    "isnan": lambda code, x: code.compare("uno", x, x),
+    "isfinite": lambda code, x: code.compare("ord", code.op("fsub", x, x, ""), code.number(0)),
+    "logical_not": lambda code, c: code.let(f"xor i1 {c}, true"),
+}
+
+
+def supported(name: str) -> bool:
+    """Whether a kernel can hold the elementwise operation of this name, beside `where` and powers."""
+    return (
+        name in SPECIAL
+        or name in _PLAIN
+        or name in _COMPARE
+        or name in _LOGICAL
+        or name in _INTRINSIC
+        or name in vector_math.FUNCTIONS
+    )
+
+
+def operation(code: Code, v: Value, args: list[str]) -> str:
+    """One operation on values that have been computed."""
+    if v.op in _PLAIN:
+        return code.op(_PLAIN[v.op], *args)
+    if v.op in _COMPARE:
+        return code.compare(_COMPARE[v.op], *args)
+    if v.op in _LOGICAL:
+        return code.let(f"{_LOGICAL[v.op]} i1 {args[0]}, {args[1]}")
+    if v.op in _INTRINSIC:
+        return code.intrinsic(_INTRINSIC[v.op], *args)
+    if v.op == "where":
+        type = "i1" if v.dtype == "b" else code.type
+        return code.select(*args, type=type)
+    if v.op == "integer_power":
+        return _integer_power(code, args[0], v.params["n"])
+    if v.op == "as_float":
+        return code.let(f"uitofp i1 {args[0]} to {code.type}")
+    if v.op in SPECIAL:
+        return SPECIAL[v.op](code, *args)
+    code.called.add((v.op, code.type))
+    given = ", ".join(f"{code.type} {a}" for a in args)
+    return code.let(f"call {code.type} @ga_{v.op}_{'f32' if code.type == 'float' else 'f64'}({given})")
+
+
+# ---- the loops
+
+
+class Emitter:
+    """Writes the function of one kernel."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel, self.code = kernel, Code(kernel)
+        self.size = 4 if kernel.float == "float32" else 8
+        self.have: dict[int, str] = {}  # values that do not vary with the column, by id
+        self.kept = {id(v): k for k, v in enumerate(kernel.kept())}
+        self.stored: set[int] = set()  # kept values whose row is in scratch already
+        self.ends = {id(v): k for k, v in enumerate(kernel.ends)}
+        self.outputs = [v for v in kernel.outputs if v.op not in END_REDUCTIONS]
+        self.count = 0
+        self.allocas: list[str] = []  # all stand at the entry, or they would grow with each row
+
+    # ---- memory
+
+    def tag(self, k: int) -> str:
+        return f"!alias.scope !{2 + 3 * k}, !noalias !{3 + 3 * k}"
+
+    def load(self, pointer: str, index: str, scope: int, dtype: str = "f") -> str:
+        code = self.code
+        type = code.type if dtype == "f" else "i8"
+        at = code.let(f"getelementptr inbounds {type}, ptr {pointer}, i64 {index}")
+        x = code.let(f"load {type}, ptr {at}, {self.tag(scope)}")
+        return x if dtype == "f" else code.let(f"icmp ne i8 {x}, 0")
+
+    def store(self, x: str, pointer: str, index: str, scope: int, dtype: str = "f") -> None:
+        code = self.code
+        type = code.type if dtype == "f" else "i8"
+        x = x if dtype == "f" else code.let(f"zext i1 {x} to i8")
+        at = code.let(f"getelementptr inbounds {type}, ptr {pointer}, i64 {index}")
+        code.line(f"store {type} {x}, ptr {at}, {self.tag(scope)}")
+
+    # ---- values
+
+    def outer(self, v: Value) -> str:
+        """A value that does not vary with the column, computed outside the loop over them."""
+        if v.op == "number":
+            x = v.args[0]
+            return ("true" if x else "false") if v.dtype == "b" else self.code.number(x)
+        if id(v) not in self.have:
+            if v.op == "input":
+                index = "%r" if v.kind == "r" else "0"
+                self.have[id(v)] = self.load(f"%p{v.args[0]}", index, 0, v.dtype)
+            else:
+                self.have[id(v)] = operation(self.code, v, [self.outer(a) for a in v.values])
+        return self.have[id(v)]
+
+    def inner(self, v: Value, memo: dict[int, str], fresh: list[Value]) -> str:
+        """A value at the column %j of the loop that is being written."""
+        if v.kind in ("s", "r"):
+            return self.outer(v)
+        if id(v) in memo:
+            return memo[id(v)]
+        if id(v) in self.stored:
+            x = self.load(f"%k{self.kept[id(v)]}", self.j, 1)
+        elif v.op == "input":
+            x = self.load(f"%p{v.args[0]}", self.place if v.kind == "M" else self.j, 0, v.dtype)
+        else:
+            x = operation(self.code, v, [self.inner(a, memo, fresh) for a in v.values])
+            if id(v) in self.kept:
+                self.store(x, f"%k{self.kept[id(v)]}", self.j, 1)
+                fresh.append(v)
+        memo[id(v)] = x
+        return x
+
+    # ---- the function
+
+    def function(self) -> str:
+        kernel, code = self.kernel, self.code
+        code.lines = [
+            "define void @k(ptr noalias nocapture readonly %args, i64 %R, i64 %C, i64 %lo, i64 %hi, "
+            "ptr noalias %scratch, ptr noalias %ends) #0 {",
+            "entry:",
+        ]
+        for k in range(len(kernel.inputs) + len(self.outputs)):
+            code.line(f"%pa{k} = getelementptr ptr, ptr %args, i64 {k}")
+            code.line(f"%p{k} = load ptr, ptr %pa{k}")
+        for k in range(len(self.kept)):
+            code.line(f"%ko{k} = mul i64 %C, {k}")
+            code.line(f"%k{k} = getelementptr {code.type}, ptr %scratch, i64 %ko{k}")
+        for v, k in ((v, self.ends[id(v)]) for v in kernel.ends):
+            if v.op == "total":
+                code.line(f"%e{k} = alloca double")
+                code.line(f"store double 0.0, ptr %e{k}")
+            else:
+                totals = sum(w.op == "total" for w in kernel.ends)
+                before = sum(w.op == "column_sum" for w in kernel.ends[:k])
+                code.line(f"%eo{k} = mul i64 %C, {before}")
+                code.line(f"%ep{k} = add i64 %eo{k}, {totals}")
+                code.line(f"%e{k} = getelementptr double, ptr %ends, i64 %ep{k}")
+        for v in kernel.values:
+            if v.kind == "s" and v.op not in END_REDUCTIONS and v.op != "number":
+                self.outer(v)
+        constant = dict(self.have)
+        if kernel.by_rows:
+            code.line("br label %rows")
+            code.label("rows")
+            code.line("%r = phi i64 [%lo, %entry], [%r2, %rowend]")
+            code.line("%more = icmp slt i64 %r, %hi")
+            code.line("br i1 %more, label %row, label %done")
+            code.label("row")
+            code.line("%base = mul i64 %r, %C")
+            for at in range(kernel.passes):
+                self.one_pass(at, "0", "%C")
+            for v in self.outputs:
+                if v.kind == "r":
+                    self.store(self.outer(v), self.out(v), "%r", self.scope(v), v.dtype)
+            for v in kernel.ends:
+                if v.op == "total" and v.values[0].kind == "r":
+                    self.add_to(f"%e{self.ends[id(v)]}", self.outer(v.values[0]))
+            code.line("br label %rowend")
+            code.label("rowend")
+            code.line("%r2 = add nsw i64 %r, 1")
+            code.line("br label %rows")
+            code.label("done")
+        else:
+            code.line("%base = add i64 0, 0")
+            self.one_pass(0, "%lo", "%hi")
+        self.have = constant
+        for v in self.outputs:
+            if v.kind == "s":
+                self.store(self.outer(v), self.out(v), "0", self.scope(v), v.dtype)
+        totals = [v for v in kernel.ends if v.op == "total"]
+        for k, v in enumerate(totals):
+            x = code.let(f"load double, ptr %e{self.ends[id(v)]}")
+            at = code.let(f"getelementptr double, ptr %ends, i64 {k}")
+            code.line(f"store double {x}, ptr {at}")
+        code.line("ret void")
+        code.lines.append("}")
+        code.lines[2:2] = self.allocas
+        return "\n".join(code.lines)
+
+    def out(self, v: Value) -> str:
+        return f"%p{len(self.kernel.inputs) + self.outputs.index(v)}"
+
+    def scope(self, v: Value) -> int:
+        return 3 + self.outputs.index(v)
+
+    def add_to(self, place: str, x: str) -> None:
+        code = self.code
+        if code.type == "float":
+            x = code.let(f"fpext float {x} to double")
+        total = code.let(f"load double, ptr {place}")
+        code.line(f"store double {code.let(f'fadd double {total}, {x}')}, ptr {place}")
+
+    def one_pass(self, at: int, low: str, high: str) -> None:
+        """The loop over the columns from low to high, in blocks, for all of one level."""
+        kernel, code = self.kernel, self.code
+        sums = [
+            v for v in kernel.values
+            if (v.op in ROW_REDUCTIONS or (v.op == "total" and v.values[0].kind in "Mc"))
+            and v.values[0].level == at
+        ]  # fmt: skip
+        columns = [
+            v for v in kernel.values if v.op == "column_sum" and v.values[0].level == at
+        ]
+        stores = [v for v in self.outputs if v.kind in "Mc" and v.level == at]
+        if not (sums or columns or stores):
+            return
+        n = self.count = self.count + 1
+        outer_values = {id(v): v for v in kernel.values if v.kind == "r" and v.level <= at}
+        for v in outer_values.values():
+            if v.op not in ROW_REDUCTIONS and v.op != "number":
+                self.outer(v)
+        starts = {}
+        for v in sums:
+            starts[id(v)] = code.number(
+                {"row_max": -float("inf"), "row_min": float("inf")}.get(v.op, 0)
+            )
+            self.allocas.append(
+                f"  %a{n}.{self._k(v)} = alloca {'double' if self._adds(v) else code.type}"
+            )
+            zero = "0.0" if self._adds(v) else starts[id(v)]
+            type = "double" if self._adds(v) else code.type
+            code.line(f"store {type} {zero}, ptr %a{n}.{self._k(v)}")
+        code.line(f"br label %start{n}")
+        code.label(f"start{n}")
+        code.line(f"br label %block{n}")
+        code.label(f"block{n}")
+        code.line(f"%b{n} = phi i64 [{low}, %start{n}], [%bend{n}, %blockend{n}]")
+        code.line(f"%bmore{n} = icmp slt i64 %b{n}, {high}")
+        code.line(f"br i1 %bmore{n}, label %blockin{n}, label %end{n}")
+        code.label(f"blockin{n}")
+        code.line(f"%bnext{n} = add nsw i64 %b{n}, {BLOCK if sums else 1 << 50}")
+        code.line(f"%bin{n} = icmp slt i64 %bnext{n}, {high}")
+        code.line(f"%bend{n} = select i1 %bin{n}, i64 %bnext{n}, i64 {high}")
+        code.line(f"br label %loop{n}")
+        code.label(f"loop{n}")
+        self.j = f"%j{n}"
+        code.line(f"{self.j} = phi i64 [%b{n}, %blockin{n}], [%j{n}n, %loop{n}]")
+        for v in sums:
+            k = self._k(v)
+            code.line(
+                f"%q{n}.{k} = phi {code.type} [{starts[id(v)]}, %blockin{n}], [%q{n}.{k}n, %loop{n}]"
+            )
+        self.place = code.let(f"add nsw i64 %base, {self.j}")
+        memo: dict[int, str] = {}
+        fresh: list[Value] = []
+        for v in sums:
+            x, k = self.inner(v.values[0], memo, fresh), self._k(v)
+            if self._adds(v):
+                code.line(f"%q{n}.{k}n = fadd reassoc nsz contract {code.type} %q{n}.{k}, {x}")
+            else:
+                how = "maximum" if v.op == "row_max" else "minimum"
+                y = code.intrinsic(how, f"%q{n}.{k}", x)
+                code.lines[-1] = code.lines[-1].replace(f"{y} =", f"%q{n}.{k}n =")
+        for v in columns:
+            x = self.inner(v.values[0], memo, fresh)
+            if code.type == "float":
+                x = code.let(f"fpext float {x} to double")
+            place = f"%e{self.ends[id(v)]}"
+            at_j = code.let(f"getelementptr inbounds double, ptr {place}, i64 {self.j}")
+            old = code.let(f"load double, ptr {at_j}, {self.tag(2)}")
+            code.line(f"store double {code.let(f'fadd double {old}, {x}')}, ptr {at_j}, {self.tag(2)}")
+        for v in stores:
+            x = self.inner(v, memo, fresh)
+            index = self.place if v.kind == "M" else self.j
+            self.store(x, self.out(v), index, self.scope(v), v.dtype)
+        code.line(f"%j{n}n = add nsw i64 {self.j}, 1")
+        code.line(f"%jmore{n} = icmp slt i64 %j{n}n, %bend{n}")
+        code.line(f"br i1 %jmore{n}, label %loop{n}, label %blockend{n}")
+        code.label(f"blockend{n}")
+        for v in sums:
+            k = self._k(v)
+            if self._adds(v):
+                self.add_to(f"%a{n}.{k}", f"%q{n}.{k}n")
+            else:
+                old = code.let(f"load {code.type}, ptr %a{n}.{k}")
+                how = "maximum" if v.op == "row_max" else "minimum"
+                new = code.intrinsic(how, old, f"%q{n}.{k}n")
+                code.line(f"store {code.type} {new}, ptr %a{n}.{k}")
+        code.line(f"br label %block{n}")
+        code.label(f"end{n}")
+        for v in sums:
+            x = code.let(f"load {'double' if self._adds(v) else code.type}, ptr %a{n}.{self._k(v)}")
+            if v.op == "total":
+                place = f"%e{self.ends[id(v)]}"
+                old = code.let(f"load double, ptr {place}")
+                code.line(f"store double {code.let(f'fadd double {old}, {x}')}, ptr {place}")
+                continue
+            if self._adds(v) and code.type == "float":
+                x = code.let(f"fptrunc double {x} to float")
+            self.have[id(v)] = x
+        self.stored.update(id(v) for v in fresh)
+
+    def _k(self, v: Value) -> int:
+        return self.kernel.values.index(v)
+
+    def _adds(self, v: Value) -> bool:
+        return v.op in ("row_sum", "total")
+
+
+def module(kernel: Kernel, triple: str, layout: str) -> str:
+    """The module of IR for a kernel."""
+    emitter = Emitter(kernel)
+    body = emitter.function()
+    code = emitter.code
+    scopes = 3 + len(emitter.outputs)  # inputs, scratch, ends, each output
+    metadata = ["!0 = distinct !{!0}"]
+    for k in range(scopes):
+        others = ", ".join(f"!{1 + 3 * i}" for i in range(scopes) if i != k)
+        metadata += [
+            f"!{1 + 3 * k} = distinct !{{!{1 + 3 * k}, !0}}",
+            f"!{2 + 3 * k} = !{{!{1 + 3 * k}}}",
+            f"!{3 + 3 * k} = !{{{others}}}",
+        ]
+    functions = vector_math.definitions(sorted(code.called)) if code.called else ""
+    declared = "\n".join(sorted(d for d in code.intrinsics if d not in functions))
+    head = f'target triple = "{triple}"\ntarget datalayout = "{layout}"'
+    attributes = 'attributes #0 = { nounwind "prefer-vector-width"="512" }'
+    return "\n".join([head, declared, functions, body, attributes, *metadata]) + "\n"

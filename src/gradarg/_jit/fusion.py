@@ -1,0 +1,363 @@
+"""Which operations run together: the equations of a graph in groups, each one kernel.
+
+A group has an iteration shape, cut in two between rows and columns where an operand or a reduction
+asks for it. An operation joins the group of its latest operand that it fits, unless something
+outside the group would then have to run both before and after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .._core.stage import Equation, Var
+from .._ops import elementwise, reduce, structure
+from .._transform.graph import Graph
+from . import emit
+from .kernel import END_REDUCTIONS, Kernel, Value, joined, levels
+from .passes import _number, type_of
+
+_ELEMENTWISE = {
+    id(p): p.name
+    for p in [*vars(elementwise).values(), *elementwise.CONSTANT.values()]
+    if hasattr(p, "spreads")
+}
+_REDUCTIONS = {id(structure.sum): "sum", id(reduce.max): "max", id(reduce.min): "min"}
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_MOST_OPERANDS = 24
+SMALL = 64  # elements: below, NumPy's own calls cost as little
+
+
+class Refused(Exception):  # noqa: N818  # not an error: the reason why a fusion was broken
+    """Why an operation cannot join a group."""
+
+
+@dataclass(eq=False)
+class Group:
+    """A kernel under way."""
+
+    number: int
+    shape: tuple[int, ...]
+    float: np.dtype[Any]
+    cut: int | None = None
+    equations: list[Equation] = field(default_factory=list)
+    made: dict[Var, Value] = field(default_factory=dict)
+    inputs: dict[Any, Value] = field(default_factory=dict)  # by id: constants do not hash
+    sources: list[Any] = field(default_factory=list)  # what the inputs are
+    values: list[Value] = field(default_factory=list)
+
+    # ---- what a value is, seen from the iteration shape
+
+    def place(self, shape: tuple[int, ...]) -> tuple[str, int | None]:
+        """(kind, the cut it needs) of an operand of this shape."""
+        full, n = self.shape, len(self.shape)
+        size = 1
+        for d in shape:
+            size *= d
+        if size == 1:
+            return "s", None
+        padded = (1,) * (n - len(shape)) + shape
+        if padded == full:
+            return "M", None
+        cuts = [self.cut] if self.cut is not None else range(1, n)
+        for k in cuts:
+            if padded == full[:k] + (1,) * (n - k):
+                return "r", k
+            if padded == (1,) * k + full[k:]:
+                return "c", k
+        raise Refused(f"an operand of shape {shape} does not line up with {full}")
+
+    def read(self, x: Any) -> Value:
+        """The value of an operand: made in this group, a number, or an input."""
+        if isinstance(x, Var) and x in self.made:
+            v = self.made[x]
+            if v.op in END_REDUCTIONS:
+                raise Refused("it uses a sum that is there only when the loops have ended")
+            return v
+        if isinstance(x, bool | int | float):
+            return self.keep(Value("number", (x,), "s", "b" if isinstance(x, bool) else "f"))
+        number = _number(x)
+        if number is not None and not isinstance(number, complex):
+            is_bool = isinstance(number, bool)
+            return self.keep(Value("number", (number,), "s", "b" if is_bool else "f"))
+        if id(x) in self.inputs:
+            return self.inputs[id(x)]
+        type = type_of(x)
+        if type.dtype != self.float and type.dtype != np.bool_:
+            raise Refused(f"an operand is of {type.dtype}, the kernel of {self.float}")
+        kind, cut = self.place(tuple(type.shape))
+        if cut is not None:
+            self.cut = cut
+        if len(self.sources) >= _MOST_OPERANDS:
+            raise Refused("it would have too many operands")
+        dtype = "b" if type.dtype == np.bool_ else "f"
+        v = self.inputs[id(x)] = self.keep(Value("input", (len(self.sources),), kind, dtype))
+        self.sources.append(x)
+        return v
+
+    def keep(self, v: Value) -> Value:
+        self.values.append(v)
+        return v
+
+    # ---- joining
+
+    def join(self, equation: Equation) -> None:
+        """Take an operation in, or raise Refused and stay as before."""
+        before = (self.cut, len(self.sources), len(self.values), dict(self.inputs))
+        try:
+            v = self._value(equation)
+        except Refused:
+            self.cut, sources, values, self.inputs = before
+            del self.sources[sources:], self.values[values:]
+            raise
+        self.made[equation.outs[0]] = v
+        self.equations.append(equation)
+
+    def _value(self, equation: Equation) -> Value:
+        out = equation.outs[0].type
+        if id(equation.primitive) in _REDUCTIONS:
+            return self._reduction(equation)
+        if equation.primitive in (structure.reshape, structure.broadcast_to):
+            return self._alias(equation)
+        name = _ELEMENTWISE[id(equation.primitive)]
+        if out.dtype != self.float and out.dtype != np.bool_:
+            raise Refused(f"its result is of {out.dtype}, the kernel of {self.float}")
+        args = [self.read(x) for x in equation.inputs]
+        kind = joined(a.kind for a in args)
+        if kind == "M" and tuple(out.shape) != self.shape:
+            raise Refused(f"its result has the shape {out.shape}, the kernel {self.shape}")
+        if kind == "c":
+            raise Refused("it is the same for every row")
+        if kind == "s" and self.size > 1:
+            raise Refused("it is a single number")
+        params: dict[str, Any] = {}
+        if equation.primitive is elementwise.power_number:
+            n = equation.inputs[1]
+            if n == 0.5:
+                name, args = "sqrt", args[:1]
+            elif float(n).is_integer() and abs(n) <= 64:
+                name, args, params = "integer_power", args[:1], {"n": int(n)}
+        elif name == "where":
+            dtype = "b" if out.dtype == np.bool_ else "f"
+            args[1:] = [self._as(a, dtype) for a in args[1:]]
+        if name not in ("where", "logical_and", "logical_or", "logical_xor", "logical_not"):
+            args = [self._as(a, "f") for a in args]
+        elif name != "where" and any(a.dtype != "b" for a in args):
+            raise Refused("it takes numbers for truth values")
+        elif name == "where" and args[0].dtype != "b":
+            raise Refused("its condition is a number")
+        dtype = "b" if out.dtype == np.bool_ else "f"
+        return self.keep(Value(name, tuple(args), kind, dtype, params))
+
+    def _as(self, v: Value, dtype: str) -> Value:
+        if v.dtype == dtype:
+            return v
+        if v.op == "number":
+            return self.keep(Value("number", (float(v.args[0]),), "s", "f"))
+        if dtype == "b":
+            raise Refused("it takes a number for a truth value")
+        return self.keep(Value("as_float", (v,), v.kind, "f"))
+
+    @property
+    def size(self) -> int:
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    def _reduction(self, equation: Equation) -> Value:
+        how, axis = _REDUCTIONS[id(equation.primitive)], equation.params["axis"]
+        (x,) = equation.inputs
+        if not (isinstance(x, Var) and x in self.made) and id(x) not in self.inputs:
+            v = self.read(x)
+        else:
+            v = self.made.get(x) or self.inputs[id(x)]
+        if v.dtype != "f" or equation.outs[0].type.dtype != self.float:
+            raise Refused("a reduction of what is no float of the kernel")
+        n = len(self.shape)
+        if v.kind != "M" or tuple(type_of(x).shape) != self.shape:
+            raise Refused("a reduction of something smaller than the kernel")
+        if axis == tuple(range(n)):
+            if how != "sum":
+                raise Refused(f"the {how} of everything")
+            return self.keep(Value("total", (v,), "s", "f"))
+        k = axis[0]
+        if axis == tuple(range(k, n)) and k > 0:
+            self._cut_at(k)
+            return self.keep(Value(f"row_{how}", (v,), "r", "f"))
+        if axis == tuple(range(len(axis))) and how == "sum":
+            self._cut_at(len(axis))
+            return self.keep(Value("column_sum", (v,), "c", "f"))
+        raise Refused(f"a {how} over the axes {axis} of {n}")
+
+    def _cut_at(self, k: int) -> None:
+        if self.cut not in (None, k):
+            raise Refused(f"it parts rows from columns at axis {k}, the kernel at {self.cut}")
+        self.cut = k
+
+    def _alias(self, equation: Equation) -> Value:
+        """A reshape that gives a row's value its axes back, or a broadcast: no operation at all."""
+        (x,) = equation.inputs
+        if not (isinstance(x, Var) and x in self.made):
+            raise Refused("nothing of it is made here")
+        v = self.made[x]
+        if v.op in END_REDUCTIONS:
+            raise Refused("it uses a sum that is there only when the loops have ended")
+        shape = tuple(equation.outs[0].type.shape)
+        if v.kind == "M":
+            if shape != self.shape:
+                raise Refused("a reshape of the whole")
+            return v
+        if equation.primitive is structure.reshape:
+            if v.kind == "r" and self.place(shape)[0] not in ("r",) and shape != self.rows:
+                raise Refused("a reshape that takes rows apart")
+            return v
+        if shape == self.shape and v.kind == "r":
+            return self.keep(Value("positive", (v,), "M", v.dtype))
+        raise Refused("a broadcast to another shape")
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        return self.shape[: self.cut] if self.cut is not None else ()
+
+    # ---- the result
+
+    def finish(self, needed: set[Var]) -> tuple[Kernel, list[Var]]:
+        """The kernel, and the variables that it stores, in the order of its outputs."""
+        stored = [e.outs[0] for e in self.equations if e.outs[0] in needed]
+        levels(self.values)
+        inputs = [
+            (v.kind, v.dtype)
+            for v in sorted(self.inputs.values(), key=lambda v: v.args[0])  # type: ignore[no-any-return]
+        ]
+        kernel = Kernel(
+            f"k{self.number}", str(self.float), inputs, self.values, [self.made[s] for s in stored]
+        )
+        return kernel, stored
+
+
+def can_fuse(equation: Equation) -> bool:
+    """Whether a kernel could hold the operation at all."""
+    key, out = id(equation.primitive), equation.outs[0].type
+    if key in _REDUCTIONS:
+        return out.dtype in _FLOATS
+    if equation.primitive in (structure.reshape, structure.broadcast_to):
+        return out.dtype in _FLOATS
+    if key not in _ELEMENTWISE or (out.dtype not in _FLOATS and out.dtype != np.bool_):
+        return False
+    name = equation.primitive.name
+    return name in ("where", "power") or emit.supported(name)
+
+
+@dataclass
+class Plan:
+    """The groups and the single equations of a graph, in an order in which they can run."""
+
+    steps: list[Any]  # Equation, or (Kernel, sources, stored variables, Group)
+    reasons: list[str]
+
+
+def planned(graph: Graph) -> Plan:
+    """The equations of a graph in groups."""
+    groups: list[Group] = []
+    of: dict[Var, Any] = {}  # the group or equation that makes a variable
+    reasons: list[str] = []
+    order: list[Any] = []
+    for equation in graph.equations:
+        chosen = None
+        if can_fuse(equation) and equation.outs[0].type.size + sum(
+            type_of(i).size for i in equation.inputs if not isinstance(i, bool | int | float)
+        ) > SMALL:
+            chosen = _chosen(equation, groups, of, reasons)
+        if chosen is None:
+            order.append(equation)
+            for o in equation.outs:
+                of[o] = equation
+        else:
+            if chosen not in order:
+                order.append(chosen)
+            of[equation.outs[0]] = chosen
+    return Plan(_sorted(order, of, graph), reasons)
+
+
+def _chosen(
+    equation: Equation, groups: list[Group], of: dict[Var, Any], reasons: list[str]
+) -> Group | None:
+    """The group that an operation joins, an old one or a new; None where it runs by itself."""
+    near = [of.get(i) for i in equation.inputs if isinstance(i, Var)]
+    candidates = [g for g in near if isinstance(g, Group)]
+    reduces = id(equation.primitive) in _REDUCTIONS
+    shape = tuple((type_of(equation.inputs[0]) if reduces else equation.outs[0].type).shape)
+    candidates += [g for g in groups[-3:] if g.shape == shape and g not in candidates]
+    for group in sorted(candidates, key=lambda g: -g.number):
+        if any(
+            _depends(of.get(i), group, of, set())
+            for i in equation.inputs
+            if isinstance(i, Var) and of.get(i) is not group
+        ):
+            reasons.append(
+                f"{equation.primitive.name} is not in {group.number}: something between needs it"
+            )
+            continue
+        try:
+            group.join(equation)
+        except Refused as reason:
+            reasons.append(f"{equation.primitive.name} is not in k{group.number}: {reason}")
+            continue
+        return group
+    if equation.primitive in (structure.reshape, structure.broadcast_to):
+        return None
+    types = [equation.outs[0].type, *map(type_of, equation.inputs)]
+    floats = [t.dtype for t in types if t.dtype in _FLOATS]
+    if not floats:
+        return None
+    group = Group(len(groups), shape, floats[0])
+    try:
+        group.join(equation)
+    except Refused as reason:
+        reasons.append(f"{equation.primitive.name} is by itself: {reason}")
+        return None
+    groups.append(group)
+    return group
+
+
+def _depends(maker: Any, group: Group, of: dict[Var, Any], seen: set[int]) -> bool:
+    """Whether what makes a variable needs, by any way, a result of the group."""
+    if maker is None or id(maker) in seen:
+        return False
+    if maker is group:
+        return True
+    seen.add(id(maker))
+    inputs = maker.sources if isinstance(maker, Group) else maker.inputs
+    return any(_depends(of.get(i), group, of, seen) for i in inputs if isinstance(i, Var))
+
+
+def _sorted(order: list[Any], of: dict[Var, Any], graph: Graph) -> list[Any]:
+    """Steps after those that they need."""
+    needed = {o for o in graph.outputs if isinstance(o, Var)}
+    for step in order:
+        for i in step.sources if isinstance(step, Group) else step.inputs:
+            if isinstance(i, Var):
+                needed.add(i)
+    done: set[int] = set()
+    steps: list[Any] = []
+
+    def visit(step: Any) -> None:
+        if id(step) in done:
+            return
+        done.add(id(step))
+        for i in step.sources if isinstance(step, Group) else step.inputs:
+            maker = of.get(i) if isinstance(i, Var) else None
+            if maker is not None and maker is not step:
+                visit(maker)
+        if isinstance(step, Group):
+            kernel, stored = step.finish(needed)
+            steps.append((kernel, step.sources, stored, step))
+        else:
+            steps.append(step)
+
+    for step in order:
+        visit(step)
+    return steps

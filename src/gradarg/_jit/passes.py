@@ -1,0 +1,233 @@
+"""Passes over a staged graph: each is a pure function from Graph to Graph, and is tested alone.
+
+`optimised` runs them all: constants are folded, the rows of `ROWS` applied, equal operations
+computed once, and what nobody uses dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from .._core.stage import Equation, Var
+from .._core.trace import ShapeDtype, shape_dtype
+from .._ops import elementwise, structure
+from .._transform.graph import Graph
+
+_FOLD = 1 << 12  # elements: constants are computed once for all up to here
+
+
+def optimised(graph: Graph) -> Graph:
+    """The graph after all passes."""
+    for one_pass in (without_dead_code, folded, simplified, with_common_parts, without_dead_code):
+        graph = one_pass(graph)
+    return graph
+
+
+def rebuilt(graph: Graph, equations: Iterable[Equation], outputs: Iterable[Any]) -> Graph:
+    """A graph of the same arguments with other operations."""
+    return Graph(
+        graph.name, graph.inputs, tuple(equations), tuple(outputs), graph.arguments, graph.result
+    )
+
+
+def without_dead_code(graph: Graph) -> Graph:
+    """Without the operations whose results reach no output."""
+    needed = {o for o in graph.outputs if isinstance(o, Var)}
+    kept = []
+    for equation in reversed(graph.equations):
+        if any(o in needed for o in equation.outs):
+            kept.append(equation)
+            needed.update(i for i in equation.inputs if isinstance(i, Var))
+    return rebuilt(graph, kept[::-1], graph.outputs)
+
+
+Known = dict[Var, Any]  # what a variable stands for: another, or a constant
+
+
+def _read(known: Known, x: Any) -> Any:
+    return known.get(x, x) if isinstance(x, Var) else x
+
+
+def folded(graph: Graph) -> Graph:
+    """With what is computed from constants alone computed now, where the result is small."""
+    known: Known = {}
+    kept = []
+    for equation in graph.equations:
+        inputs = tuple(_read(known, i) for i in equation.inputs)
+        small = all(o.type.size <= _FOLD for o in equation.outs)
+        if equation.primitive is structure.ones_like:
+            known[equation.outs[0]] = structure.constant_array(
+                equation.outs[0].type.dtype.type(1), equation.outs[0].type.shape
+            )
+        elif (constant := _spread(equation, inputs)) is not None:
+            known[equation.outs[0]] = constant
+        elif small and not any(isinstance(i, Var) for i in inputs):
+            with np.errstate(all="ignore"):
+                out = equation.primitive.impl(*inputs, **equation.params)
+            known.update(zip(equation.outs, out if equation.primitive.multi else (out,)))
+        else:
+            kept.append(equation._replace(inputs=inputs))
+    return rebuilt(graph, kept, (_read(known, o) for o in graph.outputs))
+
+
+def _spread(equation: Equation, inputs: tuple[Any, ...]) -> Any:
+    """One number in another shape: an array of no size, however large."""
+    if equation.primitive not in (structure.broadcast_to, structure.reshape):
+        return None
+    number = _number(inputs[0])
+    if number is None:
+        return None
+    type = equation.outs[0].type
+    return structure.constant_array(type.dtype.type(number), type.shape)
+
+
+def with_common_parts(graph: Graph) -> Graph:
+    """With equal operations on equal arguments done once."""
+    known: Known = {}
+    seen: dict[Any, tuple[Var, ...]] = {}
+    kept = []
+    for equation in graph.equations:
+        inputs = tuple(_read(known, i) for i in equation.inputs)
+        key = (id(equation.primitive), *map(_identity, inputs), repr(equation.params))
+        if key in seen:
+            known.update(zip(equation.outs, seen[key]))
+        else:
+            seen[key] = equation.outs
+            kept.append(equation._replace(inputs=inputs))
+    return rebuilt(graph, kept, (_read(known, o) for o in graph.outputs))
+
+
+def _identity(x: Any) -> Any:
+    if isinstance(x, (bool, int, float, complex)):
+        return (type(x), repr(x))
+    if isinstance(x, np.generic) or (isinstance(x, np.ndarray) and x.size == 1):
+        return (x.dtype.str, np.shape(x), x.tobytes())
+    return id(x)
+
+
+# ---- algebra: one row for each name; a row returns what the result is, or None
+
+Maker = Callable[[Var], Equation | None]  # the operation that made a variable
+
+
+def _number(x: Any) -> Any:
+    """The one number that a constant holds throughout, or None."""
+    if isinstance(x, Var):
+        return None
+    if isinstance(x, np.ndarray) and x.ndim:
+        if not x.size or any(x.strides):
+            return None
+        x = x[(0,) * x.ndim]
+    return x.item() if isinstance(x, (np.generic, np.ndarray)) else x
+
+
+def _same(x: Any, out: Var) -> Any:
+    """x, if it has the shape and dtype of the result."""
+    return x if isinstance(x, Var) and x.type == out.type else None
+
+
+def _neutral(number: float, right_only: bool = False) -> Callable[..., Any]:
+    """x op number = x, and number op x too unless right_only."""
+
+    def row(equation: Equation, _made_by: Maker) -> Any:
+        x, y = equation.inputs
+        out = equation.outs[0]
+        if _number(y) == number and _same(x, out) is not None:
+            return x
+        if not right_only and _number(x) == number and _same(y, out) is not None:
+            return y
+        return None
+
+    return row
+
+
+def _product(equation: Equation, made_by: Maker) -> Any:
+    """0 * inf is not met where one factor is a number other than 0 and inf."""
+    if any((n := _number(i)) and np.isfinite(n) for i in equation.inputs):
+        return equation._replace(primitive=elementwise.multiply)
+    return None
+
+
+def _whole(equation: Equation, _made_by: Maker) -> Any:
+    return _same(equation.inputs[0], equation.outs[0])
+
+
+def _twice(equation: Equation, made_by: Maker) -> Any:
+    inner = made_by(equation.inputs[0])
+    if inner is not None and inner.primitive is equation.primitive:
+        return _same(inner.inputs[0], equation.outs[0])
+    return None
+
+
+def _reshape(equation: Equation, made_by: Maker) -> Any:
+    inner = made_by(equation.inputs[0])
+    if inner is not None and inner.primitive is structure.reshape:
+        equation = equation._replace(inputs=inner.inputs)
+        return _whole(equation, made_by) or equation
+    return _whole(equation, made_by)
+
+
+def _transpose(equation: Equation, made_by: Maker) -> Any:
+    axes = equation.params["axes"]
+    if axes == tuple(range(len(axes))):
+        return equation.inputs[0]
+    inner = made_by(equation.inputs[0])
+    if inner is not None and inner.primitive is structure.transpose:
+        both = tuple(inner.params["axes"][a] for a in axes)
+        return equation._replace(inputs=inner.inputs, params={"axes": both})
+    return None
+
+
+def _sum(equation: Equation, _made_by: Maker) -> Any:
+    return equation.inputs[0] if equation.params["axis"] == () else None
+
+
+ROWS: dict[str, Callable[[Equation, Maker], Any]] = {
+    "add": _neutral(0.0),
+    "subtract": _neutral(0.0, right_only=True),
+    "multiply": _neutral(1.0),
+    "product": _product,
+    "divide": _neutral(1.0, right_only=True),
+    "quotient": _neutral(1.0, right_only=True),
+    "power": _neutral(1.0, right_only=True),
+    "negative": _twice,
+    "conjugate": _twice,
+    "positive": _whole,
+    "stop_gradient": _whole,
+    "astype": _whole,
+    "broadcast_to": _whole,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "sum": _sum,
+}
+
+
+def simplified(graph: Graph) -> Graph:
+    """With the rows of `ROWS` applied once to each operation, in order."""
+    known: Known = {}
+    made: dict[Var, Equation] = {}
+    kept = []
+    for equation in graph.equations:
+        equation = equation._replace(inputs=tuple(_read(known, i) for i in equation.inputs))
+        row = ROWS.get(equation.primitive.name)
+        found = None
+        if row is not None and len(equation.outs) == 1:
+            found = row(equation, lambda v: made.get(v) if isinstance(v, Var) else None)
+        if isinstance(found, Equation):
+            equation, found = found, None
+            again = ROWS[equation.primitive.name](equation, lambda v: None)
+            found = again if isinstance(again, Var) else None
+        if found is not None:
+            known[equation.outs[0]] = found
+            continue
+        made[equation.outs[0]] = equation
+        kept.append(equation)
+    return rebuilt(graph, kept, (_read(known, o) for o in graph.outputs))
+
+
+def type_of(x: Any) -> ShapeDtype:
+    """The shape and dtype of a variable or constant."""
+    return x.type if isinstance(x, Var) else shape_dtype(x)

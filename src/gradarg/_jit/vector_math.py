@@ -1,0 +1,2 @@
+FUNCTIONS={}
+def definitions(n): return ""
