@@ -47,6 +47,7 @@ from ._creation import (
     tri,
     zeros,
 )
+from ._jit.api import jit
 from ._namespace import fft, linalg, special
 from ._namespace.assignment import (
     copyto,
@@ -652,6 +653,7 @@ __all__ = [
     "ix_",
     "jacobian",
     "jvp",
+    "jit",
     "kaiser",
     "kron",
     "lcm",

@@ -43,9 +43,7 @@ class Entry:
                     "its later values and its derivative would be lost. Pass it as an argument."
                 )
         self.inputs = [v.type for v in graph.inputs]
-        self.types = tuple(
-            o.type if isinstance(o, Var) else shape_dtype(o) for o in graph.outputs
-        )
+        self.types = tuple(o.type if isinstance(o, Var) else shape_dtype(o) for o in graph.outputs)
 
     @functools.cached_property
     def program(self) -> Program:
@@ -213,7 +211,12 @@ class Jitted:
             return
         self._warned = True
         last = next(reversed(self._entries))
-        names = ("the structure", "the shapes and dtypes", "a value that is no array", "a static value")
+        names = (
+            "the structure",
+            "the shapes and dtypes",
+            "a value that is no array",
+            "a static value",
+        )
         changed = [n for n, a, b in zip(names, key, last) if a != b] or ["nothing but its age"]
         warnings.warn(
             f"ga.jit({describe(self._f)}) is compiled for the {self._count}th time; what differs from "

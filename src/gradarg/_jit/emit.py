@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from . import vector_math
@@ -67,7 +68,9 @@ class Code:
         self.intrinsics.add(
             f"declare {self.type} @llvm.{suffix}({', '.join([self.type] * len(args))})"
         )
-        return self.let(f"call {self.type} @llvm.{suffix}({', '.join(f'{self.type} {a}' for a in args)})")
+        return self.let(
+            f"call {self.type} @llvm.{suffix}({', '.join(f'{self.type} {a}' for a in args)})"
+        )
 
     def select(self, c: str, x: str, y: str, type: str | None = None) -> str:
         type = type or self.type
@@ -94,9 +97,7 @@ def _product(code: Code, x: str, y: str) -> str:
     """x * y, but 0 where one is 0."""
     zero = code.number(0)
     out = code.op("fmul", x, y)
-    either = code.let(
-        f"or i1 {code.compare('oeq', x, zero)}, {code.compare('oeq', y, zero)}"
-    )
+    either = code.let(f"or i1 {code.compare('oeq', x, zero)}, {code.compare('oeq', y, zero)}")
     bad = code.let(f"and i1 {either}, {code.compare('uno', out, out)}")
     return code.select(bad, zero, out)
 
@@ -186,8 +187,29 @@ def operation(code: Code, v: Value, args: list[str]) -> str:
         return SPECIAL[v.op](code, *args)
     code.called.add((v.op, code.type))
     given = ", ".join(f"{code.type} {a}" for a in args)
-    return code.let(f"call {code.type} @ga_{v.op}_{'f32' if code.type == 'float' else 'f64'}({given})")
+    return code.let(
+        f"call {code.type} @ga_{v.op}_{'f32' if code.type == 'float' else 'f64'}({given})"
+    )
 
+
+def _with_zeros(code: Code, v: Value, args: list[str | None]) -> str | None:
+    """One operation, some of whose arguments are known to be 0: then there is less to do."""
+    if all(a is not None for a in args):
+        return operation(code, v, [a for a in args if a is not None])
+    if v.op == "add":
+        return args[1] if args[0] is None else args[0]
+    if v.op == "subtract":
+        if args[0] is None:
+            return None if args[1] is None else code.let(f"fneg {code.type} {args[1]}")
+        return args[0]
+    if v.op in ("negative", "positive", "product"):
+        return None
+    if v.op == "quotient" and args[0] is None:
+        return None
+    return operation(code, v, [code.number(0) if a is None else a for a in args])
+
+
+Memo = dict[tuple[int, int], str | None]  # by value and offset
 
 # ---- the loops
 
@@ -204,6 +226,7 @@ class Emitter:
         self.ends = {id(v): k for k, v in enumerate(kernel.ends)}
         self.outputs = [v for v in kernel.outputs if v.op not in END_REDUCTIONS]
         self.count = 0
+        self.segment = (0, 0)  # of a kernel of one row: where its columns are
         self.allocas: list[str] = []  # all stand at the entry, or they would grow with each row
 
     # ---- memory
@@ -240,22 +263,41 @@ class Emitter:
                 self.have[id(v)] = operation(self.code, v, [self.outer(a) for a in v.values])
         return self.have[id(v)]
 
-    def inner(self, v: Value, memo: dict[int, str], fresh: list[Value]) -> str:
-        """A value at the column %j of the loop that is being written."""
+    def inner(self, v: Value, memo: Memo, fresh: list[Value], offset: int = 0) -> str:
+        """A value at the column %j + offset of the loop that is being written."""
+        x = self.inner_or_zero(v, memo, fresh, offset)
+        return self.code.number(0) if x is None else x
+
+    def inner_or_zero(self, v: Value, memo: Memo, fresh: list[Value], offset: int) -> str | None:
+        """The same; None where it is known to be 0 throughout the segment."""
         if v.kind in ("s", "r"):
             return self.outer(v)
-        if id(v) in memo:
-            return memo[id(v)]
+        key = id(v), offset
+        if key in memo:
+            return memo[key]
+        x: str | None
         if id(v) in self.stored:
             x = self.load(f"%k{self.kept[id(v)]}", self.j, 1)
         elif v.op == "input":
-            x = self.load(f"%p{v.args[0]}", self.place if v.kind == "M" else self.j, 0, v.dtype)
+            place = self.place if v.kind == "M" else self.j
+            if offset:
+                place = self.code.let(f"add nsw i64 {place}, {offset}")
+            x = self.load(f"%p{v.args[0]}", place, 0, v.dtype)
+        elif v.op == "slice":
+            x = self.inner_or_zero(v.values[0], memo, fresh, offset + v.params["start"])
+        elif v.op == "place":
+            (part,) = v.values
+            low, high = self.segment
+            start = v.params["start"] - offset
+            inside = start <= low and high <= start + part.length
+            x = self.inner_or_zero(part, memo, fresh, -start) if inside else None
         else:
-            x = operation(self.code, v, [self.inner(a, memo, fresh) for a in v.values])
+            args = [self.inner_or_zero(a, memo, fresh, offset) for a in v.values]
+            x = _with_zeros(self.code, v, args)
             if id(v) in self.kept:
-                self.store(x, f"%k{self.kept[id(v)]}", self.j, 1)
+                self.store(x or self.code.number(0), f"%k{self.kept[id(v)]}", self.j, 1)
                 fresh.append(v)
-        memo[id(v)] = x
+        memo[key] = x
         return x
 
     # ---- the function
@@ -310,7 +352,18 @@ class Emitter:
             code.label("done")
         else:
             code.line("%base = add i64 0, 0")
-            self.one_pass(0, "%lo", "%hi")
+            points = kernel.breaks()
+            for k, (low, high) in enumerate(pairwise(points)):
+                self.segment = low, high
+                bounds = []
+                for name, point, how, given in (
+                    ("l", low, "sgt", "%lo"),
+                    ("h", high, "slt", "%hi"),
+                ):
+                    code.line(f"%s{name}{k}c = icmp {how} i64 {given}, {point}")
+                    code.line(f"%s{name}{k} = select i1 %s{name}{k}c, i64 {given}, i64 {point}")
+                    bounds.append(f"%s{name}{k}")
+                self.one_pass(0, *bounds)
         self.have = constant
         for v in self.outputs:
             if v.kind == "s":
@@ -346,10 +399,11 @@ class Emitter:
             if (v.op in ROW_REDUCTIONS or (v.op == "total" and v.values[0].kind in "Mc"))
             and v.values[0].level == at
         ]  # fmt: skip
-        columns = [
-            v for v in kernel.values if v.op == "column_sum" and v.values[0].level == at
-        ]
+        columns = [v for v in kernel.values if v.op == "column_sum" and v.values[0].level == at]
         stores = [v for v in self.outputs if v.kind in "Mc" and v.level == at]
+        if not kernel.by_rows:
+            sums = [v for v in sums if v.values[0].length >= self.segment[1]]
+            stores = [v for v in stores if v.length >= self.segment[1]]
         if not (sums or columns or stores):
             return
         n = self.count = self.count + 1
@@ -389,7 +443,7 @@ class Emitter:
                 f"%q{n}.{k} = phi {code.type} [{starts[id(v)]}, %blockin{n}], [%q{n}.{k}n, %loop{n}]"
             )
         self.place = code.let(f"add nsw i64 %base, {self.j}")
-        memo: dict[int, str] = {}
+        memo: Memo = {}
         fresh: list[Value] = []
         for v in sums:
             x, k = self.inner(v.values[0], memo, fresh), self._k(v)
@@ -406,7 +460,9 @@ class Emitter:
             place = f"%e{self.ends[id(v)]}"
             at_j = code.let(f"getelementptr inbounds double, ptr {place}, i64 {self.j}")
             old = code.let(f"load double, ptr {at_j}, {self.tag(2)}")
-            code.line(f"store double {code.let(f'fadd double {old}, {x}')}, ptr {at_j}, {self.tag(2)}")
+            code.line(
+                f"store double {code.let(f'fadd double {old}, {x}')}, ptr {at_j}, {self.tag(2)}"
+            )
         for v in stores:
             x = self.inner(v, memo, fresh)
             index = self.place if v.kind == "M" else self.j

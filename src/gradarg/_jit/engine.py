@@ -17,7 +17,9 @@ from .kernel import Kernel
 
 _PARALLEL = 1 << 15  # elements: below, one thread is done sooner than two have met
 _LOCK = threading.Lock()
-_threads = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+_threads = max(
+    1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+)
 _pool: ThreadPoolExecutor | None = None
 
 

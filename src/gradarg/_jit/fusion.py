@@ -30,7 +30,7 @@ _MOST_OPERANDS = 24
 SMALL = 64  # elements: below, NumPy's own calls cost as little
 
 
-class Refused(Exception):  # noqa: N818  # not an error: the reason why a fusion was broken
+class Refused(Exception):  # not an error: the reason why a fusion was broken
     """Why an operation cannot join a group."""
 
 
@@ -42,6 +42,7 @@ class Group:
     shape: tuple[int, ...]
     float: np.dtype[Any]
     cut: int | None = None
+    ragged: bool = False  # of one row, with values of several lengths
     equations: list[Equation] = field(default_factory=list)
     made: dict[Var, Value] = field(default_factory=dict)
     inputs: dict[Any, Value] = field(default_factory=dict)  # by id: constants do not hash
@@ -69,8 +70,11 @@ class Group:
                 return "c", k
         raise Refused(f"an operand of shape {shape} does not line up with {full}")
 
-    def read(self, x: Any) -> Value:
-        """The value of an operand: made in this group, a number, or an input."""
+    def read(self, x: Any, shape: tuple[int, ...] | None = None) -> Value:
+        """The value of an operand: made in this group, a number, or an input.
+
+        `shape` is that of the operation, where the group is of one row and of several lengths.
+        """
         if isinstance(x, Var) and x in self.made:
             v = self.made[x]
             if v.op in END_REDUCTIONS:
@@ -87,13 +91,17 @@ class Group:
         type = type_of(x)
         if type.dtype != self.float and type.dtype != np.bool_:
             raise Refused(f"an operand is of {type.dtype}, the kernel of {self.float}")
-        kind, cut = self.place(tuple(type.shape))
+        if shape is not None and shape == tuple(type.shape) != (1,) * len(shape):
+            kind, cut = "M", None
+        else:
+            kind, cut = self.place(tuple(type.shape))
         if cut is not None:
-            self.cut = cut
+            self._cut_at(cut)
         if len(self.sources) >= _MOST_OPERANDS:
             raise Refused("it would have too many operands")
         dtype = "b" if type.dtype == np.bool_ else "f"
         v = self.inputs[id(x)] = self.keep(Value("input", (len(self.sources),), kind, dtype))
+        v.length = type.size
         self.sources.append(x)
         return v
 
@@ -105,11 +113,11 @@ class Group:
 
     def join(self, equation: Equation) -> None:
         """Take an operation in, or raise Refused and stay as before."""
-        before = (self.cut, len(self.sources), len(self.values), dict(self.inputs))
+        before = (self.cut, self.ragged, len(self.sources), len(self.values), dict(self.inputs))
         try:
             v = self._value(equation)
         except Refused:
-            self.cut, sources, values, self.inputs = before
+            self.cut, self.ragged, sources, values, self.inputs = before
             del self.sources[sources:], self.values[values:]
             raise
         self.made[equation.outs[0]] = v
@@ -121,13 +129,18 @@ class Group:
             return self._reduction(equation)
         if equation.primitive in (structure.reshape, structure.broadcast_to):
             return self._alias(equation)
+        if equation.primitive in _PARTS:
+            return self._part(equation)
         name = _ELEMENTWISE[id(equation.primitive)]
         if out.dtype != self.float and out.dtype != np.bool_:
             raise Refused(f"its result is of {out.dtype}, the kernel of {self.float}")
-        args = [self.read(x) for x in equation.inputs]
+        shape = tuple(out.shape)
+        args = [self.read(x, shape) for x in equation.inputs]
         kind = joined(a.kind for a in args)
-        if kind == "M" and tuple(out.shape) != self.shape:
-            raise Refused(f"its result has the shape {out.shape}, the kernel {self.shape}")
+        if kind == "M" and shape != self.shape:
+            self._ragged()
+        if kind == "M" and any(a.kind == "M" and a.length != out.size for a in args):
+            raise Refused(f"its operands do not all have the shape {out.shape}")
         if kind == "c":
             raise Refused("it is the same for every row")
         if kind == "s" and self.size > 1:
@@ -139,7 +152,9 @@ class Group:
                 name, args = "sqrt", args[:1]
             elif float(n).is_integer() and abs(n) <= 64:
                 name, args, params = "integer_power", args[:1], {"n": int(n)}
-        elif name == "where":
+        if name == "power" and not emit.supported("power"):
+            raise Refused("there is no power in a kernel")
+        if name == "where":
             dtype = "b" if out.dtype == np.bool_ else "f"
             args[1:] = [self._as(a, dtype) for a in args[1:]]
         if name not in ("where", "logical_and", "logical_or", "logical_xor", "logical_not"):
@@ -149,7 +164,7 @@ class Group:
         elif name == "where" and args[0].dtype != "b":
             raise Refused("its condition is a number")
         dtype = "b" if out.dtype == np.bool_ else "f"
-        return self.keep(Value(name, tuple(args), kind, dtype, params))
+        return self.keep(Value(name, tuple(args), kind, dtype, params, out.size))
 
     def _as(self, v: Value, dtype: str) -> Value:
         if v.dtype == dtype:
@@ -158,7 +173,7 @@ class Group:
             return self.keep(Value("number", (float(v.args[0]),), "s", "f"))
         if dtype == "b":
             raise Refused("it takes a number for a truth value")
-        return self.keep(Value("as_float", (v,), v.kind, "f"))
+        return self.keep(Value("as_float", (v,), v.kind, "f", length=v.length))
 
     @property
     def size(self) -> int:
@@ -170,19 +185,20 @@ class Group:
     def _reduction(self, equation: Equation) -> Value:
         how, axis = _REDUCTIONS[id(equation.primitive)], equation.params["axis"]
         (x,) = equation.inputs
-        if not (isinstance(x, Var) and x in self.made) and id(x) not in self.inputs:
-            v = self.read(x)
-        else:
-            v = self.made.get(x) or self.inputs[id(x)]
+        v = self.read(x, tuple(type_of(x).shape))
         if v.dtype != "f" or equation.outs[0].type.dtype != self.float:
             raise Refused("a reduction of what is no float of the kernel")
         n = len(self.shape)
-        if v.kind != "M" or tuple(type_of(x).shape) != self.shape:
+        if v.kind != "M":
             raise Refused("a reduction of something smaller than the kernel")
-        if axis == tuple(range(n)):
+        if axis == tuple(range(type_of(x).ndim)):
             if how != "sum":
                 raise Refused(f"the {how} of everything")
+            if tuple(type_of(x).shape) != self.shape:
+                self._ragged()
             return self.keep(Value("total", (v,), "s", "f"))
+        if tuple(type_of(x).shape) != self.shape:
+            raise Refused("a reduction of something smaller than the kernel")
         k = axis[0]
         if axis == tuple(range(k, n)) and k > 0:
             self._cut_at(k)
@@ -192,7 +208,29 @@ class Group:
             return self.keep(Value("column_sum", (v,), "c", "f"))
         raise Refused(f"a {how} over the axes {axis} of {n}")
 
+    def _ragged(self) -> None:
+        if self.cut is not None:
+            raise Refused(f"it is of another shape than the kernel's {self.shape}")
+        self.ragged = True
+
+    def _part(self, equation: Equation) -> Value:
+        """A slice along the first axis, or its opposite: the same elements, counted from elsewhere."""
+        (x,), out = equation.inputs, equation.outs[0].type
+        if out.dtype != self.float:
+            raise Refused(f"its result is of {out.dtype}, the kernel of {self.float}")
+        v = self.read(x, tuple(type_of(x).shape))
+        if v.kind != "M":
+            raise Refused("a part of something smaller than the kernel")
+        self._ragged()
+        if equation.primitive is structure.getitem:
+            start = _start(equation.params["index"], tuple(type_of(x).shape))
+            return self.keep(Value("slice", (v,), "M", "f", {"start": start}, out.size))
+        start = _start(equation.params["index"], tuple(out.shape))
+        return self.keep(Value("place", (v,), "M", "f", {"start": start}, out.size))
+
     def _cut_at(self, k: int) -> None:
+        if self.ragged:
+            raise Refused("it parts rows from columns, and the kernel's values differ in length")
         if self.cut not in (None, k):
             raise Refused(f"it parts rows from columns at axis {k}, the kernel at {self.cut}")
         self.cut = k
@@ -238,6 +276,33 @@ class Group:
         return kernel, stored
 
 
+_PARTS = (structure.getitem, structure.place)
+
+
+def _start(index: tuple[Any, ...], shape: tuple[int, ...]) -> int:
+    """Where, among all elements in order, the part of an array begins; Refused if it has gaps."""
+    index = tuple(i for i in index if i is not Ellipsis) if index[-1:] == (Ellipsis,) else index
+    if not index or any(i != slice(None) for i in index[1:]) or not isinstance(index[0], slice):
+        raise Refused("a part that is not a run of elements")
+    start, stop, step = index[0].indices(shape[0])
+    if step != 1 or stop <= start:
+        raise Refused("a part that is not a run of elements")
+    inner = 1
+    for n in shape[1:]:
+        inner *= n
+    return start * inner
+
+
+def _is_run(equation: Equation) -> bool:
+    x, out = type_of(equation.inputs[0]), equation.outs[0].type
+    whole = x if equation.primitive is structure.getitem else out
+    try:
+        _start(equation.params["index"], tuple(whole.shape))
+    except Refused:
+        return False
+    return True
+
+
 def can_fuse(equation: Equation) -> bool:
     """Whether a kernel could hold the operation at all."""
     key, out = id(equation.primitive), equation.outs[0].type
@@ -245,6 +310,8 @@ def can_fuse(equation: Equation) -> bool:
         return out.dtype in _FLOATS
     if equation.primitive in (structure.reshape, structure.broadcast_to):
         return out.dtype in _FLOATS
+    if equation.primitive in _PARTS:
+        return out.dtype in _FLOATS and _is_run(equation)
     if key not in _ELEMENTWISE or (out.dtype not in _FLOATS and out.dtype != np.bool_):
         return False
     name = equation.primitive.name
@@ -267,9 +334,12 @@ def planned(graph: Graph) -> Plan:
     order: list[Any] = []
     for equation in graph.equations:
         chosen = None
-        if can_fuse(equation) and equation.outs[0].type.size + sum(
-            type_of(i).size for i in equation.inputs if not isinstance(i, bool | int | float)
-        ) > SMALL:
+        if (
+            can_fuse(equation)
+            and equation.outs[0].type.size
+            + sum(type_of(i).size for i in equation.inputs if not isinstance(i, bool | int | float))
+            > SMALL
+        ):
             chosen = _chosen(equation, groups, of, reasons)
         if chosen is None:
             order.append(equation)
@@ -307,7 +377,7 @@ def _chosen(
             reasons.append(f"{equation.primitive.name} is not in k{group.number}: {reason}")
             continue
         return group
-    if equation.primitive in (structure.reshape, structure.broadcast_to):
+    if equation.primitive in (structure.reshape, structure.broadcast_to, structure.place):
         return None
     types = [equation.outs[0].type, *map(type_of, equation.inputs)]
     floats = [t.dtype for t in types if t.dtype in _FLOATS]

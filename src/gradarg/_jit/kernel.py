@@ -16,8 +16,30 @@ ROW_REDUCTIONS = ("row_sum", "row_max", "row_min")
 END_REDUCTIONS = ("column_sum", "total")
 # what costs more to compute again than to load
 HEAVY = frozenset(
-    "exp exp2 expm1 log log2 log10 log1p sin cos tan tanh sinh cosh sigmoid softplus log_sigmoid erf "
-    "power divide quotient reciprocal sqrt".split()
+    [
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "sin",
+        "cos",
+        "tan",
+        "tanh",
+        "sinh",
+        "cosh",
+        "sigmoid",
+        "softplus",
+        "log_sigmoid",
+        "erf",
+        "power",
+        "divide",
+        "quotient",
+        "reciprocal",
+        "sqrt",
+    ]
 )
 
 
@@ -30,6 +52,7 @@ class Value:
     kind: str  # "M", "r", "c" or "s"
     dtype: str  # "f" (the float of the kernel) or "b" (a truth value)
     params: dict[str, Any] = field(default_factory=dict)
+    length: int = 0  # in a kernel of one row: how many elements it has
     level: int = 0  # the pass over the columns in which it can be had
 
     @property
@@ -55,6 +78,34 @@ class Kernel:
     def by_rows(self) -> bool:
         """Whether the threads share out the rows; else, of a single row, the columns."""
         return any(v.kind in ("r", "c") or v.op in ("column_sum",) for v in self.values)
+
+    @property
+    def extent(self) -> int:
+        """The columns of a kernel of one row: the most that a value has."""
+        return max((v.length for v in self.values), default=0)
+
+    def breaks(self) -> list[int]:
+        """Where, in a kernel of one row, a part of a value begins or ends."""
+        points = {0, self.extent}
+
+        def walk(v: Value, offset: int, seen: set[tuple[int, int]]) -> None:
+            if (id(v), offset) in seen:
+                return
+            seen.add((id(v), offset))
+            if v.op == "slice":
+                return walk(v.values[0], offset + v.params["start"], seen)
+            if v.op == "place":
+                start = v.params["start"] - offset
+                points.update((start, start + v.values[0].length))
+                offset = -start
+            for a in v.values:
+                walk(a, offset, seen)
+
+        seen: set[tuple[int, int]] = set()
+        for v in [*self.outputs, *(w.values[0] for w in self.ends)]:
+            points.add(v.length)
+            walk(v, 0, seen)
+        return sorted(b for b in points if 0 <= b <= self.extent)
 
     @property
     def ends(self) -> list[Value]:
@@ -121,6 +172,4 @@ def joined(kinds: Iterable[str]) -> str:
 def levels(values: Sequence[Value]) -> None:
     """Set each value's level: one more than that of the row reductions it uses."""
     for v in values:
-        v.level = max(
-            (a.level + (a.op in ROW_REDUCTIONS) for a in v.values), default=0
-        )
+        v.level = max((a.level + (a.op in ROW_REDUCTIONS) for a in v.values), default=0)

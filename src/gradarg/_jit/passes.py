@@ -74,14 +74,20 @@ def folded(graph: Graph) -> Graph:
 
 
 def _spread(equation: Equation, inputs: tuple[Any, ...]) -> Any:
-    """One number in another shape: an array of no size, however large."""
-    if equation.primitive not in (structure.broadcast_to, structure.reshape):
+    """What is one number throughout: an array of no size, however large."""
+    moves = equation.primitive in (structure.broadcast_to, structure.reshape)
+    if not (moves or equation.primitive.spreads):
         return None
-    number = _number(inputs[0])
-    if number is None:
+    numbers = [_number(i) for i in inputs]
+    if any(n is None for n in numbers):
         return None
     type = equation.outs[0].type
-    return structure.constant_array(type.dtype.type(number), type.shape)
+    if moves:
+        return structure.constant_array(type.dtype.type(numbers[0]), type.shape)
+    singles = [type_of(i).dtype.type(n) if np.ndim(i) else i for i, n in zip(inputs, numbers)]
+    with np.errstate(all="ignore"):
+        one = equation.primitive.impl(*singles, **equation.params)
+    return structure.constant_array(type.dtype.type(one), type.shape)
 
 
 def with_common_parts(graph: Graph) -> Graph:

@@ -5,6 +5,7 @@ The program is source, to be read and run: `f.source(*args)` shows it.
 
 from __future__ import annotations
 
+import keyword
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,9 +15,9 @@ import numpy as np
 from .._core.stage import Equation, Var
 from .._core.trace import shape_dtype
 from .._transform.graph import Graph, _Names
+from .expansion import expanded
 from .fusion import Group, planned
 from .kernel import END_REDUCTIONS, Kernel
-from .expansion import expanded
 from .passes import optimised
 
 
@@ -32,7 +33,7 @@ class Program:
         self._scope: dict[str, Any] = {
             "np": np, "empty": np.empty, "contiguous": _contiguous,
         }  # fmt: skip
-        self._names = _Names()
+        self._names = _Identifiers()
         inputs = ", ".join(self._names[v] for v in self.graph.inputs)
         self._lines = [f"def program({inputs}):"]
         for step in steps:
@@ -91,6 +92,8 @@ class Program:
         self._scope[name] = make(kernel)
         cut = group.cut if kernel.by_rows and group.cut is not None else 0
         rows, columns = math.prod(group.shape[:cut]), math.prod(group.shape[cut:])
+        if not kernel.by_rows:
+            rows, columns = 1, kernel.extent
         arrays = [f"contiguous({self._shown(x)})" for x in sources]
         ends = []
         for v, var in zip(kernel.outputs, stored):
@@ -116,6 +119,16 @@ class Program:
                     f"    {self._names[var]} = ends[{low}:{low + columns}]"
                     f".astype({dtype}).reshape({var.type.shape})"
                 )
+
+
+class _Identifiers(_Names):
+    """Names that Python can take: `as` is none."""
+
+    def __missing__(self, var: Var) -> str:
+        name = super().__missing__(var)
+        if keyword.iskeyword(name):
+            self[var] = name = f"{name}_"
+        return name
 
 
 def _contiguous(x: Any) -> Any:

@@ -1,2 +1,5 @@
-FUNCTIONS={}
-def definitions(n): return ""
+FUNCTIONS = {}
+
+
+def definitions(n):
+    return ""
