@@ -116,7 +116,7 @@ class Entry:
 
         return self._compiled(push, "jvp")
 
-    def _jvp(self, tangents: Any, out: Any, *leaves: Any) -> tuple[Any, ...]:
+    def _jvp(self, tangents: Any, _out: Any, *leaves: Any) -> tuple[Any, ...]:
         given = [t if t is not None and varies(x) else None for t, x in zip(tangents, leaves)]
         found: tuple[Any, ...] = self._pushed(list(leaves), given)
         return found
@@ -176,7 +176,7 @@ class Jitted:
         found = self._entries.get(key)
         if found is None:
             self._say_if_often(key)
-            found = self._made(leaves, structure, places, args, kwargs, types)
+            found = self._made(leaves, structure, places, args, types)
             self._entries[key] = found
             if len(self._entries) > _KEPT:
                 self._entries.popitem(last=False)
@@ -185,7 +185,7 @@ class Jitted:
         return (*found, arrays)
 
     def _made(
-        self, leaves: Any, structure: Any, places: Any, args: Any, kwargs: Any, types: Any
+        self, leaves: Any, structure: Any, places: Any, args: Any, types: Any
     ) -> tuple[Entry, tree.Structure]:
         results = []
 
@@ -217,10 +217,11 @@ class Jitted:
             "a value that is no array",
             "a static value",
         )
-        changed = [n for n, a, b in zip(names, key, last) if a != b] or ["nothing but its age"]
+        changed = [n for n, a, b in zip(names, key, last) if a != b] or ["age"]
         warnings.warn(
-            f"ga.jit({describe(self._f)}) is compiled for the {self._count}th time; what differs from "
-            f"the last is {' and '.join(changed)}. Pass what changes as an array of one shape.",
+            f"ga.jit({describe(self._f)}) is compiled for the {self._count}th time: its arguments "
+            f"differ from the last in {' and '.join(changed)}. Pass what changes as an array of "
+            "one shape and dtype.",
             GradargWarning,
             stacklevel=4,
         )
@@ -285,8 +286,8 @@ def jit(
     machine code, vectorised and threaded. The arguments of `static_argnums`, and all that are
     neither arrays nor floats (integers, text), are part of the program, which is made anew where
     they change. Inside, values are not known: a branch on one raises. Results are those of f up to
-    rounding: sums are added up in another order, and exp, log and the like are within 2 units in the
-    last place of float32, 4 of float64.
+    rounding: sums are added up in another order, and exp, log and the like are within 2 units in
+    the last place of float32, 4 of float64.
 
     `backend` is "llvm", "numpy", or "auto": the first that is installed.
 

@@ -35,7 +35,7 @@ class Code:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.type = "float" if kernel.float == "float32" else "double"
+        self.type, self.bits = ("float", 32) if kernel.float == "float32" else ("double", 64)
         self.lines: list[str] = []
         self.count = 0
         self.called: set[tuple[str, str]] = set()
@@ -64,13 +64,11 @@ class Code:
         return f"0x{struct.unpack('>Q', struct.pack('>d', x))[0]:016X}"
 
     def intrinsic(self, name: str, *args: str) -> str:
-        suffix = f"{name}.f{32 if self.type == 'float' else 64}"
+        suffix, given = f"{name}.f{self.bits}", ", ".join(f"{self.type} {a}" for a in args)
         self.intrinsics.add(
             f"declare {self.type} @llvm.{suffix}({', '.join([self.type] * len(args))})"
         )
-        return self.let(
-            f"call {self.type} @llvm.{suffix}({', '.join(f'{self.type} {a}' for a in args)})"
-        )
+        return self.let(f"call {self.type} @llvm.{suffix}({given})")
 
     def select(self, c: str, x: str, y: str, type: str | None = None) -> str:
         type = type or self.type
@@ -155,7 +153,7 @@ SPECIAL: dict[str, Callable[..., str]] = {
 
 
 def supported(name: str) -> bool:
-    """Whether a kernel can hold the elementwise operation of this name, beside `where` and powers."""
+    """Whether a kernel can hold the elementwise operation of this name, beside `where`."""
     return (
         name in SPECIAL
         or name in _PLAIN
@@ -178,7 +176,7 @@ def operation(code: Code, v: Value, args: list[str]) -> str:
         return code.intrinsic(_INTRINSIC[v.op], *args)
     if v.op == "where":
         type = "i1" if v.dtype == "b" else code.type
-        return code.select(*args, type=type)
+        return code.select(args[0], args[1], args[2], type)
     if v.op == "integer_power":
         return _integer_power(code, args[0], v.params["n"])
     if v.op == "as_float":
@@ -305,8 +303,8 @@ class Emitter:
     def function(self) -> str:
         kernel, code = self.kernel, self.code
         code.lines = [
-            "define void @k(ptr noalias nocapture readonly %args, i64 %R, i64 %C, i64 %lo, i64 %hi, "
-            "ptr noalias %scratch, ptr noalias %ends) #0 {",
+            "define void @k(ptr noalias nocapture readonly %args, i64 %R, i64 %C, i64 %lo, "
+            "i64 %hi, ptr noalias %scratch, ptr noalias %ends) #0 {",
             "entry:",
         ]
         for k in range(len(kernel.inputs) + len(self.outputs)):
@@ -368,11 +366,10 @@ class Emitter:
         for v in self.outputs:
             if v.kind == "s":
                 self.store(self.outer(v), self.out(v), "0", self.scope(v), v.dtype)
-        totals = [v for v in kernel.ends if v.op == "total"]
-        for k, v in enumerate(totals):
+        for k, v in enumerate(v for v in kernel.ends if v.op == "total"):
             x = code.let(f"load double, ptr %e{self.ends[id(v)]}")
-            at = code.let(f"getelementptr double, ptr %ends, i64 {k}")
-            code.line(f"store double {x}, ptr {at}")
+            place = code.let(f"getelementptr double, ptr %ends, i64 {k}")
+            code.line(f"store double {x}, ptr {place}")
         code.line("ret void")
         code.lines.append("}")
         code.lines[2:2] = self.allocas
@@ -439,9 +436,8 @@ class Emitter:
         code.line(f"{self.j} = phi i64 [%b{n}, %blockin{n}], [%j{n}n, %loop{n}]")
         for v in sums:
             k = self._k(v)
-            code.line(
-                f"%q{n}.{k} = phi {code.type} [{starts[id(v)]}, %blockin{n}], [%q{n}.{k}n, %loop{n}]"
-            )
+            start, q = starts[id(v)], f"%q{n}.{k}"
+            code.line(f"{q} = phi {code.type} [{start}, %blockin{n}], [{q}n, %loop{n}]")
         self.place = code.let(f"add nsw i64 %base, {self.j}")
         memo: Memo = {}
         fresh: list[Value] = []

@@ -7,13 +7,15 @@ import functools
 import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .emit import module
 from .kernel import Kernel
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 _PARALLEL = 1 << 15  # elements: below, one thread is done sooner than two have met
 _LOCK = threading.Lock()
@@ -41,6 +43,8 @@ def _workers() -> ThreadPoolExecutor:
     global _pool
     with _LOCK:
         if _pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             _pool = ThreadPoolExecutor(max(1, _threads - 1), "gradarg")
         return _pool
 

@@ -185,6 +185,8 @@ class Group:
     def _reduction(self, equation: Equation) -> Value:
         how, axis = _REDUCTIONS[id(equation.primitive)], equation.params["axis"]
         (x,) = equation.inputs
+        if not axis:
+            raise Refused("a reduction over no axis")
         v = self.read(x, tuple(type_of(x).shape))
         if v.dtype != "f" or equation.outs[0].type.dtype != self.float:
             raise Refused("a reduction of what is no float of the kernel")
@@ -214,7 +216,7 @@ class Group:
         self.ragged = True
 
     def _part(self, equation: Equation) -> Value:
-        """A slice along the first axis, or its opposite: the same elements, counted from elsewhere."""
+        """A slice along the first axis, or its opposite: the same elements, counted anew."""
         (x,), out = equation.inputs, equation.outs[0].type
         if out.dtype != self.float:
             raise Refused(f"its result is of {out.dtype}, the kernel of {self.float}")
@@ -266,10 +268,7 @@ class Group:
         """The kernel, and the variables that it stores, in the order of its outputs."""
         stored = [e.outs[0] for e in self.equations if e.outs[0] in needed]
         levels(self.values)
-        inputs = [
-            (v.kind, v.dtype)
-            for v in sorted(self.inputs.values(), key=lambda v: v.args[0])  # type: ignore[no-any-return]
-        ]
+        inputs = [(v.kind, v.dtype) for v in sorted(self.inputs.values(), key=lambda v: v.args[0])]
         kernel = Kernel(
             f"k{self.number}", str(self.float), inputs, self.values, [self.made[s] for s in stored]
         )

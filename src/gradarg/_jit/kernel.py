@@ -15,32 +15,11 @@ from typing import Any
 ROW_REDUCTIONS = ("row_sum", "row_max", "row_min")
 END_REDUCTIONS = ("column_sum", "total")
 # what costs more to compute again than to load
-HEAVY = frozenset(
-    [
-        "exp",
-        "exp2",
-        "expm1",
-        "log",
-        "log2",
-        "log10",
-        "log1p",
-        "sin",
-        "cos",
-        "tan",
-        "tanh",
-        "sinh",
-        "cosh",
-        "sigmoid",
-        "softplus",
-        "log_sigmoid",
-        "erf",
-        "power",
-        "divide",
-        "quotient",
-        "reciprocal",
-        "sqrt",
-    ]
-)
+HEAVY = {
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos",
+    "tan", "tanh", "sinh", "cosh", "sigmoid", "softplus", "log_sigmoid",
+    "erf", "power", "divide", "quotient", "reciprocal", "sqrt",
+}  # fmt: skip
 
 
 @dataclass(eq=False)

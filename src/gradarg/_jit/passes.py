@@ -150,7 +150,7 @@ def _neutral(number: float, right_only: bool = False) -> Callable[..., Any]:
     return row
 
 
-def _product(equation: Equation, made_by: Maker) -> Any:
+def _product(equation: Equation, _made_by: Maker) -> Any:
     """0 * inf is not met where one factor is a number other than 0 and inf."""
     if any((n := _number(i)) and np.isfinite(n) for i in equation.inputs):
         return equation._replace(primitive=elementwise.multiply)
@@ -162,14 +162,20 @@ def _whole(equation: Equation, _made_by: Maker) -> Any:
 
 
 def _twice(equation: Equation, made_by: Maker) -> Any:
-    inner = made_by(equation.inputs[0])
+    inner = _inner(equation, made_by)
     if inner is not None and inner.primitive is equation.primitive:
         return _same(inner.inputs[0], equation.outs[0])
     return None
 
 
+def _inner(equation: Equation, made_by: Maker) -> Equation | None:
+    """What made the first argument."""
+    x = equation.inputs[0]
+    return made_by(x) if isinstance(x, Var) else None
+
+
 def _reshape(equation: Equation, made_by: Maker) -> Any:
-    inner = made_by(equation.inputs[0])
+    inner = _inner(equation, made_by)
     if inner is not None and inner.primitive is structure.reshape:
         equation = equation._replace(inputs=inner.inputs)
         return _whole(equation, made_by) or equation
@@ -180,7 +186,7 @@ def _transpose(equation: Equation, made_by: Maker) -> Any:
     axes = equation.params["axes"]
     if axes == tuple(range(len(axes))):
         return equation.inputs[0]
-    inner = made_by(equation.inputs[0])
+    inner = _inner(equation, made_by)
     if inner is not None and inner.primitive is structure.transpose:
         both = tuple(inner.params["axes"][a] for a in axes)
         return equation._replace(inputs=inner.inputs, params={"axes": both})
@@ -221,10 +227,10 @@ def simplified(graph: Graph) -> Graph:
         row = ROWS.get(equation.primitive.name)
         found = None
         if row is not None and len(equation.outs) == 1:
-            found = row(equation, lambda v: made.get(v) if isinstance(v, Var) else None)
+            found = row(equation, made.get)
         if isinstance(found, Equation):
             equation, found = found, None
-            again = ROWS[equation.primitive.name](equation, lambda v: None)
+            again = ROWS[equation.primitive.name](equation, {}.get)
             found = again if isinstance(again, Var) else None
         if found is not None:
             known[equation.outs[0]] = found

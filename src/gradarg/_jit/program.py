@@ -40,8 +40,8 @@ class Program:
             if isinstance(step, Equation):
                 self._call(step)
             else:
-                assert make_runner is not None
-                self._kernel(*step, make_runner)
+                kernel, sources, stored, group = step
+                self._kernel(kernel, sources, stored, group, make_runner)
         outs = "".join(f"{self._shown(o)}, " for o in self.graph.outputs)
         self._lines.append(f"    return ({outs})")
         self.source = "\n".join(self._lines)
@@ -112,7 +112,8 @@ class Program:
             same = [w for w in kernel.ends if w.op == v.op]
             k = next(i for i, w in enumerate(same) if w is v)
             if v.op == "total":
-                self._lines.append(f"    {self._names[var]} = {dtype}(ends[{k}])")
+                shape = f".reshape({var.type.shape})" if var.type.shape else ""
+                self._lines.append(f"    {self._names[var]} = {dtype}(ends[{k}]){shape}")
             else:
                 low = totals + k * columns
                 self._lines.append(
