@@ -152,6 +152,9 @@ SPECIAL: dict[str, Callable[..., str]] = {
 }
 
 
+_CALLED = {"power": "pow", "float_power": "pow"}  # by its name in vector_math, where another
+
+
 def supported(name: str) -> bool:
     """Whether a kernel can hold the elementwise operation of this name, beside `where`."""
     return (
@@ -160,7 +163,7 @@ def supported(name: str) -> bool:
         or name in _COMPARE
         or name in _LOGICAL
         or name in _INTRINSIC
-        or name in vector_math.FUNCTIONS
+        or _CALLED.get(name, name) in vector_math.FUNCTIONS
     )
 
 
@@ -183,10 +186,11 @@ def operation(code: Code, v: Value, args: list[str]) -> str:
         return code.let(f"uitofp i1 {args[0]} to {code.type}")
     if v.op in SPECIAL:
         return SPECIAL[v.op](code, *args)
-    code.called.add((v.op, code.type))
+    name = _CALLED.get(v.op, v.op)
+    code.called.add((name, code.type))
     given = ", ".join(f"{code.type} {a}" for a in args)
     return code.let(
-        f"call {code.type} @ga_{v.op}_{'f32' if code.type == 'float' else 'f64'}({given})"
+        f"call {code.type} @ga_{name}_{'f32' if code.type == 'float' else 'f64'}({given})"
     )
 
 
@@ -234,10 +238,10 @@ class Emitter:
 
     def load(self, pointer: str, index: str, scope: int, dtype: str = "f") -> str:
         code = self.code
-        type = code.type if dtype == "f" else "i8"
+        type = {"f": code.type, "b": "i8", "i": "i64"}[dtype]
         at = code.let(f"getelementptr inbounds {type}, ptr {pointer}, i64 {index}")
         x = code.let(f"load {type}, ptr {at}, {self.tag(scope)}")
-        return x if dtype == "f" else code.let(f"icmp ne i8 {x}, 0")
+        return code.let(f"icmp ne i8 {x}, 0") if dtype == "b" else x
 
     def store(self, x: str, pointer: str, index: str, scope: int, dtype: str = "f") -> None:
         code = self.code
@@ -257,12 +261,26 @@ class Emitter:
             if v.op == "input":
                 index = "%r" if v.kind == "r" else "0"
                 self.have[id(v)] = self.load(f"%p{v.args[0]}", index, 0, v.dtype)
+            elif v.op == "pick":
+                self.have[id(v)] = self.picked(*v.values)
             else:
                 self.have[id(v)] = operation(self.code, v, [self.outer(a) for a in v.values])
         return self.have[id(v)]
 
-    def inner(self, v: Value, memo: Memo, fresh: list[Value], offset: int = 0) -> str:
+    def picked(self, v: Value, column: Value) -> str:
+        """A value of the row at one column; negative ones count from the end."""
+        code = self.code
+        at = self.outer(column)
+        low = code.let(f"icmp slt i64 {at}, 0")
+        self.j = code.let(f"select i1 {low}, i64 {code.let(f'add i64 {at}, %C')}, i64 {at}")
+        self.place = code.let(f"add nsw i64 %base, {self.j}")
+        return self.inner(v, {}, [], keeping=False)
+
+    def inner(
+        self, v: Value, memo: Memo, fresh: list[Value], offset: int = 0, keeping: bool = True
+    ) -> str:
         """A value at the column %j + offset of the loop that is being written."""
+        self.keeping = keeping
         x = self.inner_or_zero(v, memo, fresh, offset)
         return self.code.number(0) if x is None else x
 
@@ -281,6 +299,14 @@ class Emitter:
             if offset:
                 place = self.code.let(f"add nsw i64 {place}, {offset}")
             x = self.load(f"%p{v.args[0]}", place, 0, v.dtype)
+        elif v.op == "one_hot":
+            y, column = v.values
+            at = self.outer(column)
+            low = self.code.let(f"icmp slt i64 {at}, 0")
+            end = self.code.let(f"add i64 {at}, %C")
+            at = self.code.let(f"select i1 {low}, i64 {end}, i64 {at}")
+            here = self.code.let(f"icmp eq i64 {self.j}, {at}")
+            x = self.code.select(here, self.outer(y), self.code.number(0))
         elif v.op == "slice":
             x = self.inner_or_zero(v.values[0], memo, fresh, offset + v.params["start"])
         elif v.op == "place":
@@ -292,7 +318,7 @@ class Emitter:
         else:
             args = [self.inner_or_zero(a, memo, fresh, offset) for a in v.values]
             x = _with_zeros(self.code, v, args)
-            if id(v) in self.kept:
+            if id(v) in self.kept and self.keeping:
                 self.store(x or self.code.number(0), f"%k{self.kept[id(v)]}", self.j, 1)
                 fresh.append(v)
         memo[key] = x

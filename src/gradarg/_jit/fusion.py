@@ -92,7 +92,7 @@ class Group:
         if type.dtype != self.float and type.dtype != np.bool_:
             raise Refused(f"an operand is of {type.dtype}, the kernel of {self.float}")
         if shape is not None and shape == tuple(type.shape) != (1,) * len(shape):
-            kind, cut = "M", None
+            kind, cut = ("r" if shape == self.rows else "M"), None
         else:
             kind, cut = self.place(tuple(type.shape))
         if cut is not None:
@@ -131,6 +131,8 @@ class Group:
             return self._alias(equation)
         if equation.primitive in _PARTS:
             return self._part(equation)
+        if equation.primitive in _PICKS:
+            return self._pick(equation)
         name = _ELEMENTWISE[id(equation.primitive)]
         if out.dtype != self.float and out.dtype != np.bool_:
             raise Refused(f"its result is of {out.dtype}, the kernel of {self.float}")
@@ -191,19 +193,23 @@ class Group:
         if v.dtype != "f" or equation.outs[0].type.dtype != self.float:
             raise Refused("a reduction of what is no float of the kernel")
         n = len(self.shape)
-        if v.kind != "M":
+        if v.kind not in ("M", "r"):
             raise Refused("a reduction of something smaller than the kernel")
         if axis == tuple(range(type_of(x).ndim)):
             if how != "sum":
                 raise Refused(f"the {how} of everything")
+            if v.kind == "r":
+                return self.keep(Value("total", (v,), "s", "f"))
             if tuple(type_of(x).shape) != self.shape:
                 self._ragged()
             return self.keep(Value("total", (v,), "s", "f"))
-        if tuple(type_of(x).shape) != self.shape:
+        if v.kind != "M" or tuple(type_of(x).shape) != self.shape:
             raise Refused("a reduction of something smaller than the kernel")
         k = axis[0]
         if axis == tuple(range(k, n)) and k > 0:
             self._cut_at(k)
+            if v.op == "one_hot" and how == "sum":
+                return self.keep(Value("positive", v.args[:1], "r", "f"))
             return self.keep(Value(f"row_{how}", (v,), "r", "f"))
         if axis == tuple(range(len(axis))) and how == "sum":
             self._cut_at(len(axis))
@@ -230,6 +236,26 @@ class Group:
         start = _start(equation.params["index"], tuple(out.shape))
         return self.keep(Value("place", (v,), "M", "f", {"start": start}, out.size))
 
+    def _pick(self, equation: Equation) -> Value:
+        """One element of each row, by its column; or a row that is 0 but for one element."""
+        x, _rows, column = equation.inputs
+        self._cut_at(1)
+        type = type_of(column)
+        at = self.inputs.get(id(column))
+        if at is None:
+            at = self.keep(Value("input", (len(self.sources),), "r", "i", length=type.size))
+            self.inputs[id(column)] = at
+            self.sources.append(column)
+        if equation.primitive is structure.gather:
+            v = self.read(x, self.shape)
+            if v.kind != "M":
+                raise Refused("it picks from something smaller than the kernel")
+            return self.keep(Value("pick", (v, at), "r", "f"))
+        v = self.made[x] if isinstance(x, Var) and x in self.made else self.read(x, self.rows)
+        if v.kind not in ("r", "s"):
+            raise Refused("it spreads what is no number for each row")
+        return self.keep(Value("one_hot", (v, at), "M", "f", length=equation.outs[0].type.size))
+
     def _cut_at(self, k: int) -> None:
         if self.ragged:
             raise Refused("it parts rows from columns, and the kernel's values differ in length")
@@ -251,7 +277,7 @@ class Group:
                 raise Refused("a reshape of the whole")
             return v
         if equation.primitive is structure.reshape:
-            if v.kind == "r" and self.place(shape)[0] not in ("r",) and shape != self.rows:
+            if v.kind == "r" and shape != self.rows and self.place(shape)[0] != "r":
                 raise Refused("a reshape that takes rows apart")
             return v
         if shape == self.shape and v.kind == "r":
@@ -302,6 +328,25 @@ def _is_run(equation: Equation) -> bool:
     return True
 
 
+_PICKS = (structure.gather, structure.scatter_add)
+
+
+def _is_pick(equation: Equation) -> bool:
+    """Whether it takes x[0, i[0]], x[1, i[1]], ... of a matrix, or puts numbers there."""
+    gathers = equation.primitive is structure.gather
+    matrix = type_of(equation.inputs[0]) if gathers else equation.outs[0].type
+    if matrix.ndim != 2 or len(equation.inputs) != 3:
+        return False
+    rows, column = equation.inputs[1:]
+    return (
+        isinstance(rows, np.ndarray)
+        and rows.size == matrix.shape[0] == type_of(column).size
+        and rows.shape == tuple(type_of(column).shape)
+        and bool(np.array_equal(rows.ravel(), np.arange(rows.size)))
+        and type_of(column).dtype.kind in "iu"
+    )
+
+
 def can_fuse(equation: Equation) -> bool:
     """Whether a kernel could hold the operation at all."""
     key, out = id(equation.primitive), equation.outs[0].type
@@ -309,6 +354,8 @@ def can_fuse(equation: Equation) -> bool:
         return out.dtype in _FLOATS
     if equation.primitive in (structure.reshape, structure.broadcast_to):
         return out.dtype in _FLOATS
+    if equation.primitive in _PICKS:
+        return out.dtype in _FLOATS and _is_pick(equation)
     if equation.primitive in _PARTS:
         return out.dtype in _FLOATS and _is_run(equation)
     if key not in _ELEMENTWISE or (out.dtype not in _FLOATS and out.dtype != np.bool_):
@@ -357,7 +404,7 @@ def _chosen(
     """The group that an operation joins, an old one or a new; None where it runs by itself."""
     near = [of.get(i) for i in equation.inputs if isinstance(i, Var)]
     candidates = [g for g in near if isinstance(g, Group)]
-    reduces = id(equation.primitive) in _REDUCTIONS
+    reduces = id(equation.primitive) in _REDUCTIONS or equation.primitive is structure.gather
     shape = tuple((type_of(equation.inputs[0]) if reduces else equation.outs[0].type).shape)
     candidates += [g for g in groups[-3:] if g.shape == shape and g not in candidates]
     for group in sorted(candidates, key=lambda g: -g.number):

@@ -157,6 +157,22 @@ def _product(equation: Equation, _made_by: Maker) -> Any:
     return None
 
 
+def _exp(equation: Equation, made_by: Maker) -> Any:
+    """exp(x - log(s)) = exp(x) / s, for which exp(x) is there already in a softmax."""
+    inner = _inner(equation, made_by)
+    if inner is None or inner.primitive is not elementwise.subtract:
+        return None
+    x, y = inner.inputs
+    log = made_by(y) if isinstance(y, Var) else None
+    if log is None or log.primitive is not elementwise.log or not isinstance(x, Var):
+        return None
+    e = Var(x.type)
+    return [
+        Equation((e,), elementwise.exp, (x,), {}),
+        Equation(equation.outs, elementwise.divide, (e, log.inputs[0]), {}),
+    ]
+
+
 def _whole(equation: Equation, _made_by: Maker) -> Any:
     return _same(equation.inputs[0], equation.outs[0])
 
@@ -204,6 +220,7 @@ ROWS: dict[str, Callable[[Equation, Maker], Any]] = {
     "product": _product,
     "divide": _neutral(1.0, right_only=True),
     "quotient": _neutral(1.0, right_only=True),
+    "exp": _exp,
     "power": _neutral(1.0, right_only=True),
     "negative": _twice,
     "conjugate": _twice,
@@ -228,6 +245,11 @@ def simplified(graph: Graph) -> Graph:
         found = None
         if row is not None and len(equation.outs) == 1:
             found = row(equation, made.get)
+        if isinstance(found, list):
+            for new in found:
+                made[new.outs[0]] = new
+            kept += found
+            continue
         if isinstance(found, Equation):
             equation, found = found, None
             again = ROWS[equation.primitive.name](equation, {}.get)

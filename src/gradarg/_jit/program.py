@@ -31,7 +31,7 @@ class Program:
         steps = plan.steps if plan is not None else list(self.graph.equations)
         self.kernels: list[Kernel] = []
         self._scope: dict[str, Any] = {
-            "np": np, "empty": np.empty, "contiguous": _contiguous,
+            "np": np, "empty": np.empty, "contiguous": _contiguous, "integers": _integers,
         }  # fmt: skip
         self._names = _Identifiers()
         inputs = ", ".join(self._names[v] for v in self.graph.inputs)
@@ -94,7 +94,10 @@ class Program:
         rows, columns = math.prod(group.shape[:cut]), math.prod(group.shape[cut:])
         if not kernel.by_rows:
             rows, columns = 1, kernel.extent
-        arrays = [f"contiguous({self._shown(x)})" for x in sources]
+        arrays = [
+            f"{'integers' if dtype == 'i' else 'contiguous'}({self._shown(x)})"
+            for x, (_, dtype) in zip(sources, kernel.inputs)
+        ]
         ends = []
         for v, var in zip(kernel.outputs, stored):
             if v.op in END_REDUCTIONS:
@@ -137,6 +140,11 @@ def _contiguous(x: Any) -> Any:
     if x.__class__ is np.ndarray and x.flags.c_contiguous:
         return x
     return np.ascontiguousarray(x)
+
+
+def _integers(x: Any) -> Any:
+    """Columns as a kernel reads them."""
+    return np.ascontiguousarray(x, np.int64)
 
 
 def types(graph: Graph) -> list[Any]:

@@ -1,5 +1,0 @@
-FUNCTIONS = {}
-
-
-def definitions(n):
-    return ""
