@@ -1,1 +1,1 @@
-"""L4: compiling staged graphs."""
+"""From the recorded graph to fused kernels."""
