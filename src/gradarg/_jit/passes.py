@@ -234,6 +234,10 @@ ROWS: dict[str, Callable[[Equation, Maker], Any]] = {
 }
 
 
+def _unknown(_v: Var) -> None:
+    return None
+
+
 def simplified(graph: Graph) -> Graph:
     """With the rows of `ROWS` applied once to each operation, in order."""
     known: Known = {}
@@ -252,7 +256,7 @@ def simplified(graph: Graph) -> Graph:
             continue
         if isinstance(found, Equation):
             equation, found = found, None
-            again = ROWS[equation.primitive.name](equation, {}.get)
+            again = ROWS[equation.primitive.name](equation, _unknown)
             found = again if isinstance(again, Var) else None
         if found is not None:
             known[equation.outs[0]] = found
