@@ -158,7 +158,9 @@ class Value:
 
     def equals(self, other: Value | float) -> Value:
         if self.type.startswith("i"):
-            return self.code.emit("i1", f"icmp eq {self.type} {self.name}, {self._lift(other).name}")
+            return self.code.emit(
+                "i1", f"icmp eq {self.type} {self.name}, {self._lift(other).name}"
+            )
         return self._compare("oeq", other)
 
     def differs(self, other: Value | float) -> Value:

@@ -234,9 +234,7 @@ def _log_ends(x: Value, result: Value) -> Value:
     return select(x > 0.0, result, select(x.equals(0.0), x._lift(-INFINITY), NAN))
 
 
-def _logarithm(
-    x: Value, finish: Callable[[Value, Value, Value], Value]
-) -> Value:
+def _logarithm(x: Value, finish: Callable[[Value, Value, Value], Value]) -> Value:
     p = parts(*lifted(x))
     return _log_ends(x, finish(p.e, *log1p_of_part(p.f)))
 
@@ -290,4 +288,3 @@ def _log1p(x: Value) -> Value:
     slope = fma(p.f, fma(p.f, 1.0 - p.f, -1.0), 1.0)
     error = select(x < 4.0 * 2.0 ** SIGNIFICAND[x.bits], error * p.scale, 0.0)
     return _natural(p.e, high, fma(error, slope, low))
-

@@ -17,7 +17,7 @@ from .code import (
     two_product,
 )
 from .coefficients import EXP, POW
-from .exponential import LOG2, LOG2_SHORT, LOW, power, parts
+from .exponential import LOG2, LOG2_SHORT, LOW, parts, power
 
 THIRD = (0.3333333333333333, 1.850371707708594e-17)
 
