@@ -1,96 +1,29 @@
-"""Compiling kernels with LLVM, through llvmlite, and running them on the machine's threads."""
+"""Kernels compiled with LLVM, through llvmlite, and run on the machine's threads."""
 
 from __future__ import annotations
 
 import ctypes
-import functools
-import os
-import threading
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from . import compiler, native, pool
 from .emit import module
-from .kernel import Kernel
+from .kernel import END_REDUCTIONS, HEAVY, Kernel
+from .pool import get_num_threads, set_num_threads
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
-_PARALLEL = 1 << 15  # elements: below, one thread is done sooner than two have met
-_LOCK = threading.Lock()
-_threads = max(
-    1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-)
-_pool: ThreadPoolExecutor | None = None
+# Nanoseconds that an element takes on one thread, by measurement; bytes are those of its traffic.
+_CHEAP, _COSTLY, _BYTE = 0.02, 0.5, 0.03
+SERIAL = 20_000  # nanoseconds: below, one thread is done sooner than two have met
+_CHUNKS = 4  # for each thread, so that one which comes late takes fewer
 
 
-def set_num_threads(count: int) -> None:
-    """How many threads a compiled function may use."""
-    global _threads, _pool
-    if count < 1:
-        raise ValueError(f"set_num_threads: at least 1 thread is needed, not {count}.")
-    with _LOCK:
-        _threads, _pool = int(count), None
-
-
-def get_num_threads() -> int:
-    """How many threads a compiled function may use."""
-    return _threads
-
-
-def _workers() -> ThreadPoolExecutor:
-    global _pool
-    with _LOCK:
-        if _pool is None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            _pool = ThreadPoolExecutor(max(1, _threads - 1), "gradarg")
-        return _pool
-
-
-@functools.cache
-def _target() -> Any:
-    import llvmlite.binding as llvm
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features()
-    wide = ",-prefer-256-bit" if features.get("avx512f") else ""
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=features.flatten() + wide, opt=3, jit=True
-    )
-
-
-_FUNCTION = ctypes.CFUNCTYPE(
-    None, ctypes.c_void_p, *[ctypes.c_int64] * 4, ctypes.c_void_p, ctypes.c_void_p
-)
-_built: dict[str, tuple[Any, Any]] = {}  # by IR: the engine, which owns the code, and the function
-
-
-def build(kernel: Kernel) -> Any:
-    """The machine code of a kernel, as a function to call. Equal kernels share it."""
-    import llvmlite.binding as llvm
-
-    machine = _target()
-    text = module(kernel, machine.triple, str(machine.target_data))
-    with _LOCK:
-        if text not in _built:
-            parsed = llvm.parse_assembly(text)
-            parsed.verify()
-            options = llvm.create_pipeline_tuning_options(speed_level=3)
-            options.loop_vectorization, options.loop_unrolling = True, True
-            builder = llvm.create_pass_builder(machine, options)
-            builder.getModulePassManager().run(parsed, builder)
-            engine = llvm.create_mcjit_compiler(parsed, _target_again())
-            engine.finalize_object()
-            _built[text] = engine, _FUNCTION(engine.get_function_address("k"))
-        return _built[text][1]
-
-
-def _target_again() -> Any:
-    """A machine of its own for each engine, which takes it over."""
-    return _target.__wrapped__()
+def build(kernel: Kernel) -> int:
+    """The address of a kernel's machine code. Equal kernels share it."""
+    machine = compiler.target()
+    (address,) = compiler.functions(module(kernel, machine.triple, str(machine.target_data)), "k")
+    return address
 
 
 class Runner:
@@ -98,38 +31,161 @@ class Runner:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.function = build(kernel)
-        self.by_rows = kernel.by_rows
+        self.address = build(kernel)
         self.kept = len(kernel.kept())
         self.totals = sum(v.op == "total" for v in kernel.ends)
         self.columns = len(kernel.ends) - self.totals
         self.itemsize = np.dtype(kernel.float).itemsize
+        self._bound: dict[tuple[int, int], Callable[..., Any]] = {}
 
     def __call__(self, rows: int, columns: int, arrays: Sequence[Any]) -> Any:
-        """Run on contiguous arrays, inputs and outputs; the sums that end it come back."""
-        pointers = (ctypes.c_void_p * len(arrays))(
-            *[a.__array_interface__["data"][0] for a in arrays]
-        )
-        extent = rows if self.by_rows else columns
-        parts = min(_threads, extent) if rows * columns >= _PARALLEL else 1
-        width = self.totals + self.columns * columns
-        width += -width % 32  # 256 bytes: no two threads write to one cache line
-        ends = np.zeros((parts, width)) if width else np.empty((parts, 1))
-        scratch = np.empty((parts, self.kept * columns + 64), self.kernel.float)
-        address, step = ends.__array_interface__["data"][0], ends.strides[0]
-        kept, kept_step = scratch.__array_interface__["data"][0], scratch.strides[0]
+        """Run on inputs and outputs; the sums that end the kernel come back."""
+        key = rows, columns
+        found = self._bound.get(key)
+        if found is None:
+            found = self._bound[key] = self.bound(rows, columns)
+        return found(*arrays)
 
-        def part(k: int) -> None:
-            low, high = extent * k // parts, extent * (k + 1) // parts
-            self.function(
-                pointers, rows, columns, low, high, kept + k * kept_step, address + k * step
-            )
+    def bound(self, rows: int, columns: int) -> Callable[..., Any]:
+        """The kernel for this many rows and columns: a function of the arrays, outputs last."""
+        return _Bound(self, rows, columns).function
 
-        if parts == 1:
-            part(0)
-            return ends[0]
-        others = [_workers().submit(part, k) for k in range(1, parts)]
-        part(0)
-        for other in others:
-            other.result()
-        return ends.sum(0)
+    def numbers(self, count: int) -> Callable[..., Any] | None:
+        """The kernel on single float64: a function from `count` floats to a tuple of np.float64."""
+        kernel = self.kernel
+        outs = len(kernel.outputs)
+        if native.LAYOUT is None or count + outs > native.MOST or kernel.float != "float64":
+            return None
+        if kernel.ends or any(v.dtype == "b" for v in kernel.outputs):
+            return None
+        if any(kind != "s" or dtype != "f" for kind, dtype in kernel.inputs):
+            return None
+        slow = _Bound(self, 1, 1)
+
+        def others(*values: Any) -> Any:
+            arrays = [np.asarray(v, np.float64).reshape(1) for v in values]
+            results = [np.empty(1) for _ in range(outs)]
+            slow.function(*arrays, *results)
+            return tuple(r[0] for r in results)
+
+        found: Callable[..., Any] = native.numbers(self.address, count, outs, others)
+        return found
+
+    def nanoseconds(self, rows: int, columns: int) -> float:
+        """About how long one thread takes."""
+        kernel = self.kernel
+        heavy = sum(v.op in HEAVY and v.kind in "Mc" for v in kernel.values)
+        cheap = sum(v.kind in "Mc" for v in kernel.values) - heavy
+        moved = sum(kind == "M" for kind, _ in kernel.inputs)
+        moved += sum(v.kind == "M" for v in kernel.outputs)
+        scale = self.itemsize / 4
+        each = scale * (heavy * _COSTLY + cheap * _CHEAP + moved * 4 * _BYTE)
+        return rows * columns * each
+
+
+class _Bound:
+    """A kernel with its extents: how it is cut into chunks, and what it needs beside arrays."""
+
+    def __init__(self, runner: Runner, rows: int, columns: int) -> None:
+        kernel = self.kernel = runner.kernel
+        self.runner, self.rows, self.columns = runner, rows, columns
+        self.extent = rows if kernel.by_rows else columns
+        self.count = len(kernel.inputs) + sum(v.op not in END_REDUCTIONS for v in kernel.outputs)
+        self.large = runner.nanoseconds(rows, columns) > SERIAL and self.extent > 1
+        self.width = runner.totals + runner.columns * columns
+        self.padded = self.width + -self.width % 32  # no two threads write to one cache line
+        self.scratch = runner.kept * columns * runner.itemsize
+        self.scratch += 256 + -self.scratch % 128
+        self.extra = bool(self.width or runner.kept)
+        self.state: tuple[Any, ...] = (None,)  # replaced as a whole: other threads may read it
+        if native.LAYOUT is None or self.count + 2 > native.MOST:
+            self.function: Callable[..., Any] = self._by_ctypes
+        elif self.large:
+            self.function = self._parallel
+        else:
+            self.serial = self._call(0, 0)  # keeps the interpreter's lock
+            self.function = self._serial_with_sums if self.extra else self.serial
+
+    def _call(self, chunks: int, job: int) -> Any:
+        slots = {
+            native.FUNCTION: self.runner.address,
+            native.ARRAYS: self.count + 2 * self.extra,
+            native.ROWS: self.rows,
+            native.COLUMNS: self.columns,
+            native.EXTENT: self.extent,
+            native.CHUNKS: chunks,
+            native.SCRATCH_STEP: self.scratch if self.extra else 0,
+            native.ENDS_STEP: self.padded * 8,
+            native.JOB: job,
+        }
+        calls: list[Any] = []
+
+        def others(*arrays: Any) -> Any:
+            return calls[0](*self._whole(arrays))
+
+        call = native.call(slots, others)
+        calls.append(call)
+        return call
+
+    def _whole(self, arrays: tuple[Any, ...]) -> list[Any]:
+        """The arrays as a kernel takes them; what it writes to must be so already."""
+        inputs = len(self.kernel.inputs)
+        if len(arrays) not in (self.count, self.count + 2):
+            raise TypeError(f"{self.kernel.name} takes {self.count} arrays, not {len(arrays)}.")
+        for x in arrays[inputs:]:
+            assert type(x) is np.ndarray and x.flags.c_contiguous and x.flags.aligned
+        whole = [np.require(np.asarray(x), requirements=["C", "A"]) for x in arrays[:inputs]]
+        return [*whole, *arrays[inputs:]]
+
+    def _serial_with_sums(self, *arrays: Any) -> Any:
+        ends = np.zeros(self.padded)
+        self.serial(*arrays, np.empty(self.scratch, np.uint8), ends)
+        return ends
+
+    # ---- on several threads
+
+    def _cut(self, threads: int) -> int:
+        """How many chunks: a sum of each column is kept for every one of them."""
+        many = threads if self.runner.columns else threads * _CHUNKS
+        return min(many, self.extent) if threads > 1 else 1
+
+    def _made(self, workers: pool.Pool) -> tuple[Any, ...]:
+        chunks = self._cut(workers.threads)
+        apart = self._call(chunks, 0)
+        shared = self._call(chunks, workers.address) if chunks > 1 else None
+        return workers, chunks, shared, apart
+
+    def _parallel(self, *arrays: Any) -> Any:
+        workers = pool.pool()
+        if self.state[0] is not workers:
+            self.state = self._made(workers)
+        _, chunks, shared, apart = state = self.state
+        ends = None
+        if self.extra:
+            ends = np.zeros((chunks, self.padded))
+            scratch = np.empty(self.scratch * state[0].threads, np.uint8)
+            arrays = (*arrays, scratch, ends)
+        if shared is not None and state[0].busy.acquire(blocking=False):
+            try:
+                state[0].wake()
+                shared(*arrays)
+            finally:
+                state[0].busy.release()
+        else:  # one thread, or another has the pool: the same chunks, one after the other
+            apart(*arrays)
+        return ends if ends is None else ends.sum(0)
+
+    # ---- where objects are not laid out as expected
+
+    def _by_ctypes(self, *arrays: Any) -> Any:
+        given = self._whole(arrays)
+        pointers = (ctypes.c_void_p * len(given))(*map(native.address, given))
+        ends, scratch = np.zeros(max(self.padded, 1)), np.empty(self.scratch, np.uint8)
+        native.KERNEL(self.runner.address)(
+            pointers, self.rows, self.columns, 0, self.extent,
+            native.address(scratch), native.address(ends),
+        )  # fmt: skip
+        return ends
+
+
+__all__ = ["Runner", "build", "get_num_threads", "set_num_threads"]

@@ -15,10 +15,11 @@ import numpy as np
 from .._core.stage import Equation, Var
 from .._core.trace import shape_dtype
 from .._transform.graph import Graph, _Names
+from .buffers import LEAST, recycled
 from .expansion import expanded
 from .fusion import Group, planned
 from .kernel import END_REDUCTIONS, Kernel
-from .passes import optimised
+from .passes import optimised, type_of
 
 
 class Program:
@@ -31,7 +32,7 @@ class Program:
         steps = plan.steps if plan is not None else list(self.graph.equations)
         self.kernels: list[Kernel] = []
         self._scope: dict[str, Any] = {
-            "np": np, "empty": np.empty, "contiguous": _contiguous, "integers": _integers,
+            "np": np, "empty": np.empty, "recycled": recycled, "integers": _integers,
         }  # fmt: skip
         self._names = _Identifiers()
         inputs = ", ".join(self._names[v] for v in self.graph.inputs)
@@ -89,13 +90,20 @@ class Program:
         """A kernel: its outputs are allocated, its inputs made contiguous, and it runs."""
         self.kernels.append(kernel)
         name = f"kernel_{len(self.kernels) - 1}"
-        self._scope[name] = make(kernel)
         cut = group.cut if kernel.by_rows and group.cut is not None else 0
         rows, columns = math.prod(group.shape[:cut]), math.prod(group.shape[cut:])
         if not kernel.by_rows:
             rows, columns = 1, kernel.extent
-        arrays = [
-            f"{'integers' if dtype == 'i' else 'contiguous'}({self._shown(x)})"
+        runner = make(kernel)
+        bound = getattr(runner, "bound", None)
+        if bound is None:
+            self._scope[name] = lambda *arrays: runner(rows, columns, arrays)
+        else:
+            self._scope[name] = bound(rows, columns)
+        arrays = [  # of any layout: the runner sees to it
+            f"integers({self._shown(x)})"
+            if dtype == "i" and type_of(x).dtype != np.int64
+            else self._shown(x)
             for x, (_, dtype) in zip(sources, kernel.inputs)
         ]
         ends = []
@@ -104,11 +112,12 @@ class Program:
                 ends.append((v, var))
                 continue
             dtype = self._constant(var.type.dtype)
-            self._lines.append(f"    {self._names[var]} = empty({var.type.shape}, {dtype})")
+            how = "empty" if var.type.size * var.type.dtype.itemsize < LEAST else "recycled"
+            self._lines.append(f"    {self._names[var]} = {how}({var.type.shape}, {dtype})")
             arrays.append(self._names[var])
         uses = ", ".join(v.op for v in kernel.values if v.op not in ("input", "number"))
         self._lines.append(f"    # {uses}")
-        self._lines.append(f"    ends = {name}({rows}, {columns}, ({', '.join(arrays)},))")
+        self._lines.append(f"    {'ends = ' if ends else ''}{name}({', '.join(arrays)})")
         totals = sum(v.op == "total" for v in kernel.ends)
         for v, var in ends:
             dtype = self._constant(var.type.dtype.type)
@@ -135,16 +144,9 @@ class _Identifiers(_Names):
         return name
 
 
-def _contiguous(x: Any) -> Any:
-    """x as an array without gaps, in the order of its axes."""
-    if x.__class__ is np.ndarray and x.flags.c_contiguous:
-        return x
-    return np.ascontiguousarray(x)
-
-
 def _integers(x: Any) -> Any:
     """Columns as a kernel reads them."""
-    return np.ascontiguousarray(x, np.int64)
+    return np.asarray(x, np.int64)
 
 
 def types(graph: Graph) -> list[Any]:

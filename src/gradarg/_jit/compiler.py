@@ -1,0 +1,99 @@
+"""From LLVM IR to machine code in memory, by way of the cache on disk."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import Any
+
+from . import cache
+
+_LOCK = threading.Lock()
+_built: dict[str, tuple[Any, Any]] = {}  # by IR: the engine, which owns the code, and the addresses
+
+
+def _machine() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=_features(), opt=3, jit=True
+    )
+
+
+@functools.cache
+def _features() -> str:
+    import llvmlite.binding as llvm
+
+    features = llvm.get_host_cpu_features()
+    wide = ",-prefer-256-bit" if features.get("avx512f") else ""
+    return str(features.flatten() + wide)
+
+
+@functools.cache
+def target() -> Any:
+    """This machine, to compile for; its triple and its data layout head every module."""
+    return _machine()
+
+
+@functools.cache
+def _version() -> str:
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    parts = (llvmlite.__version__, llvm.llvm_version_info, llvm.get_host_cpu_name(), _features())
+    return repr((1, *parts))
+
+
+def functions(text: str, *names: str) -> tuple[int, ...]:
+    """The addresses of functions of a module of IR. Equal modules share the code, for good."""
+    with _LOCK:
+        if text not in _built:
+            name = cache.key(_version(), text)
+            engine = _linked(cache.load(name))
+            if engine is None:
+                code = _compiled(text)
+                cache.store(name, code)
+                engine = _linked(code)
+            if engine is None:
+                raise RuntimeError("LLVM does not load what it has compiled.")
+            _built[text] = engine, {}
+        engine, found = _built[text]
+        for name in names:
+            if name not in found:
+                found[name] = engine.get_function_address(name)
+        return tuple(found[name] for name in names)
+
+
+def _compiled(text: str) -> bytes:
+    import llvmlite.binding as llvm
+
+    parsed = llvm.parse_assembly(text)
+    parsed.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization, options.loop_unrolling = True, True
+    builder = llvm.create_pass_builder(target(), options)
+    builder.getModulePassManager().run(parsed, builder)
+    return bytes(target().emit_object(parsed))
+
+
+def _linked(code: bytes | None) -> Any:
+    import llvmlite.binding as llvm
+
+    if code is None:
+        return None
+    target()
+    try:
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+    except RuntimeError:
+        return None
+    return engine
+
+
+def after_fork() -> None:
+    """A child has its own lock: a thread of its parent may have held the old one."""
+    global _LOCK
+    _LOCK = threading.Lock()
