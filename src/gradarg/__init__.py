@@ -48,6 +48,7 @@ from ._creation import (
     zeros,
 )
 from ._jit.api import jit
+from ._jit.pool import get_num_threads, set_num_threads
 from ._namespace import fft, linalg, special
 from ._namespace.assignment import (
     copyto,
@@ -610,6 +611,7 @@ __all__ = [
     "full_like",
     "gcd",
     "geomspace",
+    "get_num_threads",
     "grad",
     "gradient",
     "greater",
@@ -767,6 +769,7 @@ __all__ = [
     "round",
     "searchsorted",
     "select",
+    "set_num_threads",
     "setdiff1d",
     "setxor1d",
     "shape",
