@@ -73,6 +73,18 @@ def best_us(call: Callable[[], object], seconds: float = 0.1, repeats: int = 7) 
     return min(timer.repeat(repeats, number)) / number * 1e6
 
 
+def burst_us(call: Callable[[], object], seconds: float, repeats: int = 5) -> float:
+    """The best of several repeats that take about so long in all, in microseconds per call."""
+    timer = timeit.Timer(call)
+    taken, number = timer.timeit(1), 1
+    while taken < seconds / (4 * repeats):
+        number *= 4
+        taken = timer.timeit(number)
+    each = max(1, round(number * seconds / (repeats * taken)))
+    repeats = max(2, min(repeats, round(seconds / taken * number)))
+    return min(timer.repeat(repeats, each)) / each * 1e6
+
+
 def version(package: str) -> str:
     try:
         return importlib.metadata.version(package)

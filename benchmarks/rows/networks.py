@@ -1,0 +1,372 @@
+"""What networks are made of: losses, norms, blocks, an optimiser, whole training steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from _row import Row, generator
+
+f4 = np.float32
+
+
+def normal(*shape: int, scale: float = 1.0) -> Any:
+    return (generator().standard_normal(shape) * scale).astype(f4)
+
+
+# ---- softmax cross entropy
+
+
+def cross_entropy(np: Any, x: Any, labels: Any) -> Any:
+    x = x - np.max(x, axis=1, keepdims=True)
+    picked = x[np.arange(x.shape[0]), labels]
+    return np.mean(np.log(np.sum(np.exp(x), axis=1)) - picked)
+
+
+def cross_entropy_by_hand(x: Any, labels: Any) -> Any:
+    n = len(x)
+    rows = np.arange(n)
+
+    def call() -> Any:
+        o = x - x.max(1, keepdims=True)
+        picked = o[rows, labels]
+        np.exp(o, out=o)
+        total = o.sum(1, keepdims=True)
+        loss = np.mean(np.log(total[:, 0]) - picked)
+        o /= total * f4(n)
+        o[rows, labels] -= f4(1 / n)
+        return loss, o
+
+    return call
+
+
+def cross_entropy_jax(lib: Any, x: Any, labels: Any) -> Any:
+    def f(x: Any, labels: Any) -> Any:
+        picked = lib.np.take_along_axis(lib.jax.nn.log_softmax(x), labels[:, None], 1)
+        return -picked.mean()
+
+    return lib.gradient(f, x, labels)
+
+
+def cross_entropy_row(n: int, m: int) -> Row:
+    def ours(lib: Any, x: Any, labels: Any) -> Any:
+        return lib.gradient(lib.ga.nn.functional.cross_entropy, x, labels)
+
+    return Row(
+        f"softmax cross entropy and gradient, {n}x{m}",
+        lambda: (normal(n, m), generator().integers(0, m, n)),
+        cross_entropy_by_hand,
+        lambda lib, x, labels: lib.gradient(lambda x, y: cross_entropy(lib.np, x, y), x, labels),
+        own={
+            "gradarg": ours,
+            "gradarg jit": ours,
+            "torch": lambda lib, x, y: lib.gradient(lib.torch.nn.functional.cross_entropy, x, y),
+            "torch.compile": lambda lib, x, y: lib.gradient(
+                lib.torch.nn.functional.cross_entropy, x, y
+            ),
+            "jax jit": cross_entropy_jax,
+            "mygrad": lambda lib, x, y: lib.gradient(
+                lambda x: lib.mg.nnet.losses.softmax_crossentropy(x, y), x
+            ),
+        },
+        bytes=8 * n * m,
+    )
+
+
+# ---- layer norm
+
+
+def layer_norm(np: Any, x: Any, g: Any, b: Any) -> Any:
+    d = x - np.mean(x, axis=1, keepdims=True)
+    return d / np.sqrt(np.mean(d * d, axis=1, keepdims=True) + 1e-5) * g + b
+
+
+def layer_norm_by_hand(x: Any, g: Any, b: Any, c: Any) -> Any:
+    def call() -> Any:
+        d = x - x.mean(1, keepdims=True)
+        r = 1 / np.sqrt((d * d).mean(1, keepdims=True) + f4(1e-5))
+        d *= r
+        out = d * g
+        out += b
+        cg = c * g
+        dx = cg - cg.mean(1, keepdims=True)
+        cg *= d
+        dx -= d * cg.mean(1, keepdims=True)
+        dx *= r
+        return out, (dx, (c * d).sum(0), c.sum(0))
+
+    return call
+
+
+def layer_norm_torch(lib: Any, x: Any, g: Any, b: Any, c: Any) -> Any:
+    norm = lib.torch.nn.functional.layer_norm
+    return lib.pullback(lambda x, g, b: norm(x, (256,), g, b, 1e-5), c, x, g, b, to=3)
+
+
+# ---- GELU blocks
+
+
+def gelu_block(lib: Any, x: Any, w: Any, b: Any) -> Any:
+    h = x @ w + b
+    return h * (0.5 + 0.5 * lib.special.erf(h * 0.7071067811865476))
+
+
+def gelu_by_hand(x: Any, w: Any, b: Any, c: Any) -> Any:
+    from scipy.special import erf
+
+    def call() -> Any:
+        h = x @ w
+        h += b
+        p = h * f4(0.5**0.5)
+        erf(p, out=p)
+        p *= f4(0.5)
+        p += f4(0.5)
+        out = h * p
+        d = h * h
+        d *= f4(-0.5)
+        np.exp(d, out=d)
+        d *= f4((2 * np.pi) ** -0.5)
+        d *= h
+        d += p
+        d *= c
+        return out, (d @ w.T, x.T @ d, d.sum(0))
+
+    return call
+
+
+def gelu_row(n: int, k: int, m: int, quick: bool) -> Row:
+    def torch(lib: Any, x: Any, w: Any, b: Any, c: Any) -> Any:
+        gelu = lib.torch.nn.functional.gelu
+        return lib.pullback(lambda x, w, b: gelu(lib.torch.addmm(b, x, w)), c, x, w, b, to=3)
+
+    def jax(lib: Any, x: Any, w: Any, b: Any, c: Any) -> Any:
+        gelu = lib.jax.nn.gelu
+        return lib.pullback(lambda x, w, b: gelu(x @ w + b, approximate=False), c, x, w, b, to=3)
+
+    return Row(
+        f"GELU(x @ W + b), all gradients, {n}x{k}x{m}",
+        lambda: (normal(n, k), normal(k, m, scale=k**-0.5), normal(m), normal(n, m)),
+        gelu_by_hand,
+        lambda lib, x, w, b, c: lib.pullback(
+            lambda x, w, b: gelu_block(lib, x, w, b), c, x, w, b, to=3
+        ),
+        own={"torch": torch, "torch.compile": torch, "jax jit": jax, "mygrad": None},
+        bytes=4 * (2 * n * k + 2 * k * m + 2 * n * m),
+        flops=6 * n * k * m,
+        tolerance=2e-5,
+        quick=quick,
+    )
+
+
+# ---- Adam
+
+LR, B1, B2, EPS = 1e-3, 0.9, 0.999, 1e-8
+
+
+def adam(np: Any, p: Any, g: Any, m: Any, v: Any) -> Any:
+    m = B1 * m + (1 - B1) * g
+    v = B2 * v + (1 - B2) * (g * g)
+    return p - LR / (1 - B1) * m / (np.sqrt(v) / (1 - B2) ** 0.5 + EPS), m, v
+
+
+def adam_by_hand(p: Any, g: Any, m: Any, v: Any) -> Any:
+    t = np.empty_like(p)
+    p, m, v = p.copy(), m.copy(), v.copy()
+
+    def call() -> Any:  # in place
+        np.multiply(m, f4(B1), out=m)
+        np.multiply(g, f4(1 - B1), out=t)
+        np.add(m, t, out=m)
+        np.multiply(v, f4(B2), out=v)
+        np.multiply(g, g, out=t)
+        np.multiply(t, f4(1 - B2), out=t)
+        np.add(v, t, out=v)
+        np.sqrt(v, out=t)
+        np.multiply(t, f4((1 - B2) ** -0.5), out=t)
+        np.add(t, f4(EPS), out=t)
+        np.divide(m, t, out=t)
+        np.multiply(t, f4(LR / (1 - B1)), out=t)
+        np.subtract(p, t, out=p)
+        return p, m, v
+
+    return call
+
+
+def adam_torch(lib: Any, p: Any, g: Any, m: Any, v: Any) -> Any:
+    p = p.requires_grad_()
+    p.grad = g
+    optimizer = lib.torch.optim.Adam([p], lr=LR, betas=(B1, B2), eps=EPS, fused=True)
+
+    def call() -> Any:
+        optimizer.step()
+        return (p.detach(), *(optimizer.state[p][k] for k in ("exp_avg", "exp_avg_sq")))
+
+    return call
+
+
+def adam_ours(lib: Any, p: Any, g: Any, m: Any, v: Any) -> Any:
+    p = lib.ga.Tensor(p, requires_grad=True)
+    p.grad = lib.ga.Tensor(g)
+    optimizer = lib.ga.optim.Adam([p], lr=LR, betas=(B1, B2), eps=EPS)
+
+    def call() -> Any:
+        optimizer.step()
+        return p.numpy()
+
+    return call
+
+
+# ---- training steps
+
+
+def perceptron(lib: Any, w1: Any, b1: Any, w2: Any, b2: Any, x: Any, labels: Any) -> Any:
+    h = lib.np.maximum(x @ w1 + b1, 0)
+    return cross_entropy(lib.np, h @ w2 + b2, labels)
+
+
+def step_by_hand(w1: Any, b1: Any, w2: Any, b2: Any, x: Any, labels: Any) -> Any:
+    n = len(x)
+    rows = np.arange(n)
+
+    def call() -> Any:
+        z = x @ w1
+        z += b1
+        h = np.maximum(z, 0)
+        o = h @ w2
+        o += b2
+        o -= o.max(1, keepdims=True)
+        picked = o[rows, labels]
+        np.exp(o, out=o)
+        total = o.sum(1, keepdims=True)
+        loss = np.mean(np.log(total[:, 0]) - picked)
+        o /= total
+        o[rows, labels] -= 1
+        o /= n
+        dh = o @ w2.T
+        dh *= z > 0
+        grads = x.T @ dh, dh.sum(0), h.T @ o, o.sum(0)
+        return loss, tuple(w - f4(0.01) * g for w, g in zip((w1, b1, w2, b2), grads))
+
+    return call
+
+
+def step(lib: Any, *args: Any) -> Any:
+    """A step of gradient descent as a function: the loss, and the new weights."""
+    gradient = getattr(lib, "ga", None) or getattr(lib, "jax", None) or lib.ag
+    loss = gradient.value_and_grad(lambda *args: perceptron(lib, *args), (0, 1, 2, 3))
+
+    def run(*args: Any) -> Any:
+        value, grads = loss(*args)
+        return value, tuple(w - 0.01 * g for w, g in zip(args, grads))
+
+    return lib.apply(run, *args)
+
+
+def step_ours(lib: Any, w1: Any, b1: Any, w2: Any, b2: Any, x: Any, labels: Any) -> Any:
+    ga = lib.ga
+
+    def loss(w1: Any, b1: Any, w2: Any, b2: Any, x: Any, labels: Any) -> Any:
+        h = ga.relu(x @ w1 + b1)
+        return ga.nn.functional.cross_entropy(h @ w2 + b2, labels)
+
+    def run(*args: Any) -> Any:
+        value, grads = ga.value_and_grad(loss, (0, 1, 2, 3))(*args)
+        return value, tuple(w - 0.01 * g for w, g in zip(args, grads))
+
+    return lib.apply(run, w1, b1, w2, b2, x, labels)
+
+
+def step_torch(lib: Any, w1: Any, b1: Any, w2: Any, b2: Any, x: Any, labels: Any) -> Any:
+    torch = lib.torch
+    weights = [w.clone().requires_grad_() for w in (w1, b1, w2, b2)]
+    optimizer = torch.optim.SGD(weights, lr=0.01)
+    entropy = torch.nn.functional.cross_entropy
+
+    def f(w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
+        h = torch.relu(torch.addmm(b1, x, w1))
+        return entropy(torch.addmm(b2, h, w2), labels)
+
+    loss_of = lib.made(f)
+
+    def call() -> Any:
+        optimizer.zero_grad()
+        loss = loss_of(*weights)
+        loss.backward()
+        optimizer.step()
+        return loss.detach(), [w.detach() for w in weights]
+
+    return call
+
+
+def step_mygrad(lib: Any, w1: Any, b1: Any, w2: Any, b2: Any, x: Any, labels: Any) -> Any:
+    weights = [lib.mg.tensor(w) for w in (w1, b1, w2, b2)]
+
+    def call() -> Any:
+        w1, b1, w2, b2 = weights
+        h = lib.mg.maximum(x @ w1 + b1, 0)
+        loss = lib.mg.nnet.losses.softmax_crossentropy(h @ w2 + b2, labels)
+        loss.backward()
+        return loss.data, [w.data - f4(0.01) * w.grad for w in weights]
+
+    return call
+
+
+def step_row(k: int, hidden: int) -> Row:
+    def data() -> tuple[Any, ...]:
+        shapes = [(k, hidden), (hidden,), (hidden, 10), (10,)]
+        weights = [normal(*s, scale=0.1) for s in shapes]
+        return (*weights, normal(64, k), generator().integers(0, 10, 64))
+
+    size = k * hidden + hidden + hidden * 10 + 10
+    return Row(
+        f"training step, SGD, {k}-{hidden}-10, batch 64",
+        data,
+        step_by_hand,
+        step,
+        own={
+            "gradarg": step_ours,
+            "gradarg jit": step_ours,
+            "torch": step_torch,
+            "torch.compile": step_torch,
+            "mygrad": step_mygrad,
+        },
+        bytes=8 * size,
+        flops=2 * 64 * (2 * k * hidden + 3 * hidden * 10),
+    )
+
+
+ADAM = 2_000_000
+
+ROWS = [
+    cross_entropy_row(256, 1000),
+    cross_entropy_row(4096, 50),
+    Row(
+        "layer norm, all gradients, 4096x256",
+        lambda: (normal(4096, 256), normal(256), normal(256), normal(4096, 256, scale=0.5)),
+        layer_norm_by_hand,
+        lambda lib, x, g, b, c: lib.pullback(
+            lambda x, g, b: layer_norm(lib.np, x, g, b), c, x, g, b, to=3
+        ),
+        own={"torch": layer_norm_torch, "torch.compile": layer_norm_torch},
+        bytes=16 * 4096 * 256,
+        tolerance=2e-5,
+    ),
+    gelu_row(256, 1024, 1024, True),
+    gelu_row(4096, 256, 1024, False),
+    Row(
+        "Adam, 2e6 parameters",
+        lambda: (normal(ADAM), normal(ADAM, scale=0.1), np.zeros(ADAM, f4), np.zeros(ADAM, f4)),
+        adam_by_hand,
+        lambda lib, *args: lib.apply(lambda *args: adam(lib.np, *args), *args),
+        own={
+            "gradarg": adam_ours,
+            "torch": adam_torch,
+            "torch.compile": lambda lib, *args: lib.apply(lambda *a: adam(lib.torch, *a), *args),
+            "autograd": None,
+            "mygrad": None,
+        },
+        bytes=28 * ADAM,
+    ),
+    step_row(64, 32),
+    step_row(784, 128),
+]
