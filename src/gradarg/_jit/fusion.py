@@ -281,7 +281,7 @@ class Group:
                 raise Refused("a reshape that takes rows apart")
             return v
         if shape == self.shape and v.kind == "r":
-            return self.keep(Value("positive", (v,), "M", v.dtype))
+            return self.keep(Value("positive", (v,), "M", v.dtype, length=self.size))
         raise Refused("a broadcast to another shape")
 
     @property
