@@ -21,7 +21,7 @@ from ._core.errors import (
     ImmutableError,
     ShapeError,
 )
-from ._core.tape import EAGER, Leaf, Port, backward, match
+from ._core.tape import EAGER, Leaf, Port, Tape, backward, match
 from ._core.trace import Box, ShapeDtype, Trace, bind, box, constant, peek
 from ._namespace import (
     assignment,
@@ -183,33 +183,48 @@ class Tensor(Box):
         >>> w
         Tensor([0.5, 1.5], requires_grad=True)
         """
-        self._only_eager("t.value")
+        self._only_made("t.value")
+        if self._trace is not EAGER:
+            return box(self._inner, self._trace, None)  # staged: an array that is not known yet
         array = np.asarray(self._inner).view()
         array.flags.writeable = False
         return array
 
     @value.setter
     def value(self, new: Any) -> None:
-        self._only_eager("t.value = ...")
+        self._only_made("t.value = ...")
         if not (self._node is None or isinstance(self._node, Leaf)):
             raise ImmutableError(
                 "Only a tensor you made can be given a new value; this one was "
                 f"computed, by {self!r:.80}. Give the result a new name."
             )
-        given = np.asarray(new._concrete("t.value = u") if isinstance(new, Tensor) else new)
+        given = self._taken(new)
         if not np.can_cast(given.dtype, self.dtype, "same_kind"):
             raise TypeError(
                 f"t.value = ...: values of dtype {given.dtype} do not cast to the tensor's "
                 f"{self.dtype} without loss. Cast them first: new.astype({self.dtype})."
             )
-        fresh = Tensor(given, dtype=self.dtype)
+        if isinstance(given, Tensor):
+            fresh = elementwise.astype(given, self.dtype, copy=False)
+        else:
+            fresh = Tensor(given, dtype=self.dtype)
         if fresh.shape != self.shape:
             raise ShapeError(
                 f"t.value = ...: a tensor of shape {self.shape} cannot take a value "
                 f"of shape {fresh.shape}."
             )
-        self._inner = fresh._inner
+        self._inner = self._trace.lower(fresh)
         views.refresh(self)
+
+    def _taken(self, new: Any) -> Any:
+        """A new value without derivative: an array, or a staged one."""
+        if isinstance(new, Tensor) and not self._trace.level >= new._trace.level > 0:
+            new = new._concrete("t.value = u")
+        elif isinstance(new, Tensor):
+            if self._trace.owns(new) and new._node is not None:
+                new._concrete("t.value = u")
+            return new
+        return np.asarray(new)
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The value as a read-only array, as `value`."""
@@ -232,7 +247,13 @@ class Tensor(Box):
         """The same value, as a constant."""
         return cast("Tensor", bind(structure.stop_gradient, (self,)))
 
+    def _only_made(self, call: str) -> None:
+        """Refuse where the tensor stands for a value inside of a transform."""
+        if not self._trace.eager:
+            self._only_eager(call)
+
     def _only_eager(self, call: str) -> None:
+        """Refuse where the value is not known, or not all there is."""
         if self._trace is not EAGER:
             index = " To index an array by it, write ga.take(a, i, axis)."
             raise ConcreteValueError(
@@ -302,7 +323,7 @@ class Tensor(Box):
     @property
     def requires_grad(self) -> bool:
         """Whether operations on this tensor are recorded."""
-        return self._trace is not EAGER or self._node is not None
+        return not self._trace.eager or self._node is not None
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
@@ -323,29 +344,33 @@ class Tensor(Box):
     @property
     def is_leaf(self) -> bool:
         """Whether the tensor was made by hand, not computed from one that requires grad."""
-        return self._trace is EAGER and (self._node is None or isinstance(self._node, Leaf))
+        return self._trace.eager and (self._node is None or isinstance(self._node, Leaf))
 
     @property
     def grad(self) -> Tensor | None:
         """The derivative that backward passes have added up here; None before the first."""
-        self._only_eager("t.grad")
-        return self._node.grad if isinstance(self._node, Leaf) else None
+        self._only_made("t.grad")
+        if not isinstance(self._node, Leaf):
+            return None
+        return cast("Tensor | None", cast("Tape", self._trace).grad_of(self._node))
 
     @grad.setter
     def grad(self, new: Tensor | None) -> None:
-        self._only_eager("t.grad = ...")
+        self._only_made("t.grad = ...")
         if not isinstance(self._node, Leaf):
             raise DerivativeError("Only a tensor made with requires_grad=True has a grad.")
         if new is not None:
             new = elementwise.astype(_tensor(new), self.dtype, copy=False)
             if new.shape != self.shape:
                 raise ShapeError(f"t.grad: shape {new.shape} for a tensor of shape {self.shape}.")
+            if not self._trace.owns(new):
+                new = box(self._trace.lower(new), self._trace, None)
         self._node.grad, self._node.passes = new, int(new is not None)
 
     @property
     def grad_passes(self) -> int:
         """How many backward passes `grad` is the sum of, since it was last None or set."""
-        self._only_eager("t.grad_passes")
+        self._only_made("t.grad_passes")
         return self._node.passes if isinstance(self._node, Leaf) else 0
 
     def backward(
@@ -357,8 +382,8 @@ class Tensor(Box):
         unless `retain_graph`; with `create_graph` the pass itself is recorded, so that the grads
         can be differentiated again.
         """
-        if self._trace is not EAGER:
-            self._only_eager("t.backward()")
+        self._only_made("t.backward()")
+        tape = cast("Tape", self._trace)
         if self._node is None:
             raise DerivativeError(
                 f"backward() on {self!r:.80}, which was computed from no tensor with "
@@ -368,17 +393,17 @@ class Tensor(Box):
         leaves = backward(
             [(self._node, self._first_cotangent(grad, create_graph))],
             retain=retain,
-            onto=EAGER if create_graph else None,
+            onto=tape if create_graph else None,
         )
         for leaf, g in leaves.items():
             if g.dtype.kind == "c":
                 g = np.conjugate(g)
             with _ACCUMULATE:
-                old = leaf.grad
+                old = tape.grad_of(leaf)
                 if old is not None:
-                    plain = old._node is None and not isinstance(g, Tensor)
+                    plain = old._node is None and not tape.owns(g)
                     g = (old._inner if plain else old) + g
-                leaf.grad = g if isinstance(g, Tensor) else box(g, EAGER, None)
+                leaf.grad = g if tape.owns(g) else box(g, tape, None)
                 leaf.passes = 1 if old is None else leaf.passes + 1
 
     def _first_cotangent(self, grad: Any, create_graph: bool) -> Any:
@@ -407,7 +432,7 @@ class Tensor(Box):
             raise DerivativeError(
                 f"backward(grad): grad is complex ({grad.dtype}) for a real tensor ({self.dtype})."
             )
-        g = match(grad if create_graph else grad._inner, self)
+        g = match(grad if create_graph else self._trace.lower(grad), self)
         return np.conjugate(g) if g.dtype.kind == "c" else g
 
     # ---- NumPy's protocols

@@ -211,11 +211,15 @@ class Tape(Trace):
         return new
 
     def _untracked(self, primitive: Primitive, values: Sequence[Any], params: Any) -> Any:
-        """Results without derivative: plain values, on the eager tape in boxes without a node."""
+        """Results without derivative: plain values, on an eager tape in boxes without a node."""
         out = bind(primitive, values, params)
-        if self.level:
+        if not self.eager:
             return out
         return tuple(box(o, self, None) for o in out) if primitive.multi else box(out, self, None)
+
+    def grad_of(self, leaf: Leaf) -> Any:
+        """What backward passes have added up at a leaf."""
+        return leaf.grad
 
 
 def boxed_outputs(tape: Tape, node: Node, outs: Sequence[Any]) -> tuple[Any, ...]:
@@ -224,9 +228,9 @@ def boxed_outputs(tape: Tape, node: Node, outs: Sequence[Any]) -> tuple[Any, ...
     return tuple(
         box(o, tape, Port(node, i))
         if o.dtype.kind in "fc"
-        else o
-        if tape.level
         else box(o, tape, None)
+        if tape.eager
+        else o
         for i, o in enumerate(outs)
     )
 
@@ -261,6 +265,7 @@ def _without_data(value: Any) -> Any:
 
 EAGER = Tape("Tensor")
 EAGER.level = 0
+EAGER.eager = True
 
 
 def match(g: Any, like: Any) -> Any:

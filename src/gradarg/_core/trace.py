@@ -60,6 +60,7 @@ class Trace:
     """An interpreter of operations, alive while its transform runs the user's function."""
 
     hidden = 0  # how many leading axes of the data the user does not see
+    eager = False  # whether its boxes are what the user made: with grad, backward() and value
 
     def __init__(self, transform: str, function: Any = None) -> None:
         self.level = next(_LEVELS)

@@ -105,8 +105,12 @@ def register(kind: type, flatten: Flatten, unflatten: Unflatten) -> None:
     _REGISTRY[kind] = (flatten, unflatten)
 
 
-def flatten(tree: Any) -> tuple[list[Any], Structure]:
+def flatten(
+    tree: Any, whole: Callable[[type], bool] | None = None
+) -> tuple[list[Any], Structure]:
     """The leaves of a tree, in a fixed order, and its structure.
+
+    Containers of types that are `whole` count as leaves.
 
     >>> leaves, structure = flatten({"w": [1, 2], "b": (3, None)})
     >>> leaves, str(structure)
@@ -115,17 +119,17 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     {'b': (30, None), 'w': [10, 20]}
     """
     leaves: list[Any] = []
-    return leaves, _walk(tree, leaves)
+    return leaves, _walk(tree, leaves, whole)
 
 
-def _walk(tree: Any, leaves: list[Any]) -> Structure:
+def _walk(tree: Any, leaves: list[Any], whole: Callable[[type], bool] | None) -> Structure:
     handlers = _handlers(type(tree))
-    if handlers is None:
+    if handlers is None or (whole is not None and whole(type(tree))):
         leaves.append(tree)
         return LEAF
     before = len(leaves)
     parts, aux = handlers[0](tree)
-    children = tuple(_walk(part, leaves) for part in parts)
+    children = tuple(_walk(part, leaves, whole) for part in parts)
     return Structure(type(tree), aux, children, len(leaves) - before)
 
 

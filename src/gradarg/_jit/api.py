@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -13,15 +15,18 @@ import numpy as np
 from .._core import tree
 from .._core.errors import DerivativeError, GradargWarning
 from .._core.primitive import Primitive, varies
-from .._core.stage import Var
-from .._core.tape import Joint
-from .._core.trace import Box, ShapeDtype, bare, bind, describe, shape_dtype
+from .._core.stage import Stage, Var
+from .._core.tape import EAGER, Joint
+from .._core.trace import Box, ShapeDtype, bare, bind, describe, no_grad, shape_dtype
+from .._namespace import views
 from .._transform.arguments import numeric, owned
 from .._transform.batch import vmap
 from .._transform.forward import jvp
 from .._transform.graph import Graph, stage
 from .._transform.reverse import vjp
 from . import backends
+from .draws import Draw, baked
+from .opened import Elsewhere, Opened, Staging, Write, put_back
 from .program import Program
 
 _KEPT = 128  # programs of one function; the longest unused goes first
@@ -33,8 +38,14 @@ ArgNums = int | Sequence[int]
 class Entry:
     """A function compiled for arguments of one kind: a graph, a program and their types."""
 
-    def __init__(self, graph: Graph, backend: str) -> None:
-        self.graph, self.backend = graph, backend
+    def __init__(self, graph: Graph, backend: str, result: tree.Structure) -> None:
+        self.graph, self.backend, self.result = graph, backend, result
+        self.returned: list[Any] = []  # of each leaf of the result its output, or which argument
+        self.writes: list[Write] = []  # where the outputs after those of the result go
+        self.draws: list[Draw] = []
+        self.grads: list[int] = []  # the tensors whose grad is an argument too
+        self.reads_grads = False
+        self.closed = False  # whether all derivatives are taken inside
         used = [*graph.outputs, *(i for e in graph.equations for i in e.inputs)]
         for value in used:
             if isinstance(value, Box) and bare(value) is value:
@@ -54,6 +65,23 @@ class Entry:
         graph = self.program.graph
         inputs = [i for e in graph.equations for i in e.inputs]
         return [x for x in (*graph.outputs, *inputs) if isinstance(x, np.ndarray)]
+
+    def __call__(self, opened: Opened) -> Any:
+        """A run on the parts of its arguments: the result; what was written is put back."""
+        arrays = list(opened.inputs)
+        arrays += [opened.tensors[n][0]._node.grad for n in self.grads]
+        arrays += [draw.of(opened.generator(draw.generator)) for draw in self.draws]
+        if not self.closed and any(isinstance(a, Box) and a._node is not None for a in arrays):
+            outs = bind(self.primitive, arrays)
+        else:
+            plain = [a._inner if isinstance(a, Box) else a for a in arrays]
+            outs = owned(self.program.run(*plain), arrays, self.constants)
+        if not self.writes and len(self.returned) == len(outs):
+            return self.result.unflatten(outs)
+        count = len(outs) - sum(w.kind in _WITH_OUTPUT for w in self.writes)
+        put_back(opened, self.writes, [bare(o) for o in outs[count:]])
+        leaves = [outs[r] if r.__class__ is int else opened.argument(r) for r in self.returned]
+        return self.result.unflatten(leaves)
 
     def flat(self, *leaves: Any) -> tuple[Any, ...]:
         """The operations one by one, on values of any kind."""
@@ -148,62 +176,137 @@ class Jitted:
         self._f, self._backend = f, backends.checked(backend)
         self._static = _numbers(static_argnums)
         self._donated = _numbers(donate_argnums)
-        self._entries: OrderedDict[Any, tuple[Entry, tree.Structure]] = OrderedDict()
+        self._entries: OrderedDict[Any, Entry | None] = OrderedDict()
         self._count, self._warned = 0, False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        entry, result, arrays = self._entry(args, kwargs)
-        if any(isinstance(a, Box) and (a._trace.level or a._node is not None) for a in arrays):
-            return result.unflatten(bind(entry.primitive, arrays))
-        outs = entry.program.run(*[bare(a) for a in arrays])
-        return result.unflatten(owned(outs, arrays, entry.constants))
+        entry, given = self._entry(args, kwargs)
+        if isinstance(given, Opened):
+            return entry(given)
+        outs = bind(entry.primitive, given)
+        count = len(entry.returned)
+        for write, out in zip(entry.writes, outs[count:]):
+            views.store(given[write.number], out, "A write inside ga.jit")
+        return entry.result.unflatten(outs[:count])
 
-    def _entry(self, args: Any, kwargs: Any) -> tuple[Entry, tree.Structure, list[Any]]:
-        """The program for these arguments, and the arrays among their leaves."""
+    def _entry(self, args: Any, kwargs: Any) -> tuple[Entry, Any]:
+        """The program for these arguments, and what it is given."""
         static = tuple((i, args[i]) for i in self._static if i < len(args))
         moving = [None if i in self._static else a for i, a in enumerate(args)]
-        leaves, structure = tree.flatten((moving, kwargs))
+        where = f"ga.jit({describe(self._f)})"
+        leaves, structure = tree.flatten((moving, kwargs), _whole)
+        try:
+            opened = Opened(leaves, where)
+        except Elsewhere:
+            return self._entry_elsewhere(args, (moving, kwargs), static, where)
+        key = (structure, tuple(opened.key), _hashable(static, where))
+        found = self._entries.get(key, self)
+        if found is None:  # it asks for grads: whether there are any is part of the key
+            key = (*key, opened.grads())
+            found = self._entries.get(key, self)
+        if isinstance(found, Jitted):
+            self._say_if_often(key)
+            found = self._staged(opened, leaves, structure, args)
+            if found.reads_grads and len(key) == 3:
+                self._entries[key] = None
+                key = (*key, opened.grads())
+            self._keep(key, found)
+        assert found is not None
+        self._entries.move_to_end(key)
+        return found, opened
+
+    def _keep(self, key: Any, entry: Entry) -> None:
+        self._entries[key] = entry
+        if len(self._entries) > _KEPT:
+            self._entries.popitem(last=False)
+
+    def _given(self, moving: Any, args: Any) -> list[Any]:
+        moving = list(moving)
+        for i in self._static:
+            if i < len(args):
+                moving[i] = args[i]
+        return moving
+
+    def _staged(self, opened: Opened, leaves: Any, structure: Any, args: Any) -> Entry:
+        """The function staged with all that it writes: see `opened`."""
+        with _STAGING, Stage("jit", self._f) as trace:
+            with Staging(opened, self._f, trace) as staging, baked(self._f, str(staging.tape)):
+                with nullcontext() if EAGER.recording else no_grad():
+                    moving, named = structure.unflatten(leaves)
+                    out = self._f(*self._given(moving, args), **named)
+                results, result = tree.flatten(out, _whole)
+                outputs: list[Any] = []
+                returned: list[Any] = []
+                alive = False
+                for leaf in results:
+                    place = opened.place(leaf)
+                    if place is None:
+                        value, lives = staging.output(leaf)
+                        place, alive = len(outputs), alive or lives
+                        outputs.append(numeric(value, str(staging.tape)))
+                    returned.append(place)
+                writes, values = staging.writes()
+                outputs = [_mark(trace, o) for o in (*outputs, *values)]
+        inputs = [*staging.inputs, *staging.tape.grad_vars, *staging.draw_vars]
+        graph = Graph(_name(self._f), inputs, trace.equations, outputs, tree.LEAF, tree.LEAF)
+        entry = Entry(graph, self._backend, result)
+        entry.returned, entry.writes, entry.draws = returned, writes, staging.draws
+        entry.reads_grads = bool(staging.tape.grads_read)
+        entry.grads = staging.tape.grads_given
+        changed = any(w.kind in ("tensor", "grad", "no grad") for w in writes)
+        if alive and changed:
+            raise DerivativeError(
+                f"{staging.tape} changes parameters or their grads, and returns a value of which "
+                "backward() could still be called: of which parameters would not be clear. Return "
+                "t.detach(), or call backward() outside of the jitted function."
+            )
+        entry.closed = not alive
+        return entry
+
+    def _entry_elsewhere(
+        self, args: Any, movable: Any, static: Any, where: str
+    ) -> tuple[Entry, list[Any]]:
+        """The same where arguments belong to another transform, which must see an operation."""
+        leaves, structure = tree.flatten(movable)
         places = [i for i, x in enumerate(leaves) if isinstance(x, _ARRAYS)]
         width = _float_of(leaves[i] for i in places)
-        where = f"ga.jit({describe(self._f)})"
         arrays = [
             width(leaves[i]) if type(leaves[i]) is float else numeric(leaves[i], where)
             for i in places
         ]
         fixed = tuple(x for x in leaves if not isinstance(x, _ARRAYS))
         types = tuple((tuple(a.shape), a.dtype) for a in arrays)
-        key = (structure, types, _hashable(fixed, where), _hashable(static, where))
+        key = (structure, types, _hashable(fixed, where), _hashable(static, where), "elsewhere")
         found = self._entries.get(key)
         if found is None:
             self._say_if_often(key)
             found = self._made(leaves, structure, places, args, types)
-            self._entries[key] = found
-            if len(self._entries) > _KEPT:
-                self._entries.popitem(last=False)
-        else:
-            self._entries.move_to_end(key)
-        return (*found, arrays)
+            self._keep(key, found)
+        self._entries.move_to_end(key)
+        return found, arrays
 
-    def _made(
-        self, leaves: Any, structure: Any, places: Any, args: Any, types: Any
-    ) -> tuple[Entry, tree.Structure]:
-        results = []
+    def _made(self, leaves: Any, structure: Any, places: Any, args: Any, types: Any) -> Entry:
+        results, written = [], []
 
         def on_arrays(*arrays: Any) -> Any:
+            marks = [a._node for a in arrays]
             given = list(leaves)
             for i, a in zip(places, arrays):
                 given[i] = a
             moving, named = structure.unflatten(given)
-            for i in self._static:
-                if i < len(args):
-                    moving[i] = args[i]
-            outs, result = tree.flatten(self._f(*moving, **named))
-            results.append(result)
-            return tuple(outs)
+            outs, result = tree.flatten(self._f(*self._given(moving, args), **named))
+            results.append((len(outs), result))
+            changed = [n for n, (a, m) in enumerate(zip(arrays, marks)) if a._node is not m]
+            written.extend(Write("into", n) for n in changed)
+            return (*outs, *(arrays[n] for n in changed))
 
-        on_arrays.__name__ = getattr(self._f, "__name__", type(self._f).__name__)
-        graph = stage(on_arrays, *(ShapeDtype(*t) for t in types))
-        return Entry(graph, self._backend), results[0]
+        on_arrays.__name__ = _name(self._f)
+        with _STAGING, baked(self._f, f"ga.jit({describe(self._f)})"):
+            graph = stage(on_arrays, *(ShapeDtype(*t) for t in types))
+        (count, result), *_ = results
+        entry = Entry(graph, self._backend, result)
+        entry.returned, entry.writes = list(range(count)), written
+        return entry
 
     def _say_if_often(self, key: Any) -> None:
         self._count += 1
@@ -211,12 +314,7 @@ class Jitted:
             return
         self._warned = True
         last = next(reversed(self._entries))
-        names = (
-            "the structure",
-            "the shapes and dtypes",
-            "a value that is no array",
-            "a static value",
-        )
+        names = ("the structure", "shapes, dtypes or values that are no arrays", "a static value")
         changed = [n for n, a, b in zip(names, key, last) if a != b] or ["age"]
         warnings.warn(
             f"ga.jit({describe(self._f)}) is compiled for the {self._count}th time: its arguments "
@@ -248,6 +346,21 @@ class Jitted:
 
 
 _ARRAYS = (Box, np.ndarray, np.generic, float)
+_WITH_OUTPUT = ("cell", "into", "tensor", "grad", "attribute")
+_STAGING = threading.RLock()  # the parts of arguments are staged values meanwhile
+
+
+def _whole(kind: type) -> bool:
+    """Whether an object is passed as it is, and says itself what it holds."""
+    return hasattr(kind, "__jit__")
+
+
+def _name(f: Any) -> str:
+    return getattr(f, "__name__", type(f).__name__)
+
+
+def _mark(trace: Stage, value: Any) -> Any:
+    return value._node if trace.owns(value) else value
 
 
 def _float_of(leaves: Any) -> Any:

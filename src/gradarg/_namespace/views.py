@@ -83,7 +83,7 @@ def is_array(x: Any) -> bool:
 
 
 def _is_parameter(x: Any) -> bool:
-    return x._trace is EAGER and isinstance(x._node, Leaf)
+    return x._trace.eager and isinstance(x._node, Leaf)
 
 
 def _shares(out: Box, x: Box) -> bool | None:
@@ -178,7 +178,7 @@ def _refuse_uncertain(root: Any, call: str) -> None:
 
 
 def _refuse_parameter(x: Any, call: str) -> None:
-    if _is_parameter(x) and EAGER.recording:
+    if _is_parameter(x) and x._trace.recording:
         raise ImmutableError(
             f"{call} would change in place a tensor with requires_grad=True, and its .grad would "
             "no longer be that of what you made. Write into a copy (y = x.copy(); y[i] = v), or, "
@@ -188,15 +188,17 @@ def _refuse_parameter(x: Any, call: str) -> None:
 
 def become(x: Any, new: Any) -> None:
     """Let x be the value of `new`, with its graph; a leaf stays the leaf it is."""
-    leaf = x._node if _is_parameter(x) else None
     if not isinstance(new, Box):
         new = constant_tensor(np.array(new))
-    if leaf is not None and new._trace is not EAGER:
+    if not _is_parameter(x):
+        x._inner, x._trace, x._node = new._inner, new._trace, new._node
+        return
+    if new._trace.level > x._trace.level:
         raise ImmutableError(
             f"A value of {new._trace} cannot be written into a tensor with requires_grad=True "
             "that lives on outside of it. Return the value instead."
         )
-    x._inner, x._trace, x._node = new._inner, new._trace, leaf or new._node
+    x._inner = new._inner if new._trace is x._trace else x._trace.lower(new)
 
 
 def constant_tensor(array: Any) -> Any:

@@ -276,6 +276,16 @@ class Module:
             )
         super().__setattr__(name, value)
 
+    def __jit__(self, opened: Any) -> None:
+        """Show `ga.jit` what is in it: parameters, arrays, generators and the mode."""
+        inside = vars(self)
+        opened.attributes(inside)
+        opened.constant(self.training)
+        for name, value in inside.items():
+            if name not in ("_origin", "training"):
+                opened.key.append(name)
+                opened.open(inside, name, value)
+
     # ---- what is in it
 
     def named_parameters(self) -> Iterator[tuple[str, Any]]:

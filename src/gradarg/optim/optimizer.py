@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -50,6 +50,7 @@ class Optimizer:
     """
 
     method: ClassVar[Method]
+    _staged = False  # while ga.jit stages a function that it was passed to
 
     def __init__(self, params: Iterable[Any], **options: Any) -> None:
         self._name = type(self).__name__
@@ -70,7 +71,7 @@ class Optimizer:
 
     def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in options.items():
-            if isinstance(value, ga.Tensor):
+            if isinstance(value, ga.Tensor) and not self._staged:
                 raise TypeError(
                     f"{self._name}: {name} is a tensor, and step() would lose the derivative with "
                     "respect to it. Pass a number, or use the pure form, a Rule such as optim.sgd."
@@ -162,13 +163,10 @@ class Optimizer:
             names = self.method.buffers(options)
             for p in group["params"]:
                 if p.grad is not None:
-                    state = self._states.get(place)
-                    if state is None or len(state.buffers) != len(names):
-                        state = _State(0, [np.zeros(p.size, p.dtype) for _ in names])
-                        self._states[place] = state
+                    state = self._state(place, p, names)
                     added |= 0 < state.passes < p.grad_passes
                     state.passes = p.grad_passes
-                    _advance(p, state, formula)
+                    (_advance_staged if self._staged else _advance)(p, state, formula)
                     moved = True
                 elif p.requires_grad:
                     without.append(f"{place} (shape {p.shape})")
@@ -191,6 +189,33 @@ class Optimizer:
                 "gradients that a step before has used were added to, not replaced. Call "
                 "optimizer.zero_grad() before loss.backward().",
             )
+
+    def _state(self, place: int, p: Any, names: Sequence[str]) -> _State:
+        """What is kept for a parameter; before its first step, zeros."""
+        state = self._states.get(place)
+        if state is None or len(state.buffers) != len(names):
+            state = self._states[place] = _State(0, [np.zeros(p.size, p.dtype) for _ in names])
+        return state
+
+    def __jit__(self, opened: Any) -> None:
+        """Show `ga.jit` what it holds: parameters, buffers, counts, and lr, which may change."""
+        opened.during(self, "_staged", True)
+        place = 0
+        for group in self.param_groups:
+            options = self._checked({k: v for k, v in group.items() if k != "params"})
+            opened.number(group, "lr", options.pop("lr"))
+            for item in options.items():
+                opened.constant(item)
+            names = self.method.buffers(options)
+            for p in group["params"]:
+                opened.open(None, None, p)
+                if p.requires_grad:
+                    state = self._state(place, p, names)
+                    for k, buffer in enumerate(state.buffers):
+                        opened.array(state.buffers, k, buffer)
+                    opened.count(state, "count", state.count)
+                    opened.note(state, "passes")
+                place += 1
 
     def _warn(self, kind: str, what: str) -> None:
         """A warning, the first time that there is cause for it."""
@@ -220,7 +245,7 @@ class Optimizer:
             names = self.method.buffers(options)
             groups.append({**options, "params": list(range(place, place + len(group["params"])))})
             for p in group["params"]:
-                if (kept := self._states.get(place)) is not None:
+                if (kept := self._states.get(place)) is not None and kept.count:
                     arrays = (b.reshape(p.shape).copy() for b in kept.buffers)
                     state[place] = {"step": kept.count, **dict(zip(names, arrays))}
                 place += 1
@@ -297,3 +322,12 @@ def _advance(p: Any, state: _State, formula: Callable[..., Any]) -> None:
         for buffer, fresh in zip(kept, after):
             buffer[...] = fresh
     p.value = new.reshape(value.shape)
+
+
+def _advance_staged(p: Any, state: _State, formula: Callable[..., Any]) -> None:
+    """The same on values that are not known yet, and not block by block: ga.jit sees to that."""
+    state.count += 1
+    kept = [b.reshape(p.shape) for b in state.buffers]
+    step, after = formula(state.count, p.grad.value, p.value, kept)
+    p.value = p.value + step
+    state.buffers[:] = [b.reshape(-1) for b in after]
