@@ -1,0 +1,113 @@
+"""Random numbers in a jitted function: drawn by NumPy's generators, in each call anew.
+
+What is drawn does not depend on values that are computed, so all of it is drawn first, in the
+order of the function, and given to the program as arrays. So the numbers are those of the function
+itself, and a derivative sees the very numbers that its function saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._core.errors import ConcreteValueError
+from .._core.trace import Box
+
+_METHODS = frozenset(
+    "beta binomial bytes chisquare choice dirichlet exponential f gamma geometric gumbel "
+    "hypergeometric integers laplace logistic lognormal logseries multinomial "
+    "multivariate_hypergeometric multivariate_normal negative_binomial noncentral_chisquare "
+    "noncentral_f normal pareto permutation permuted poisson power random rayleigh "
+    "standard_cauchy standard_exponential standard_gamma standard_normal standard_t triangular "
+    "uniform vonmises wald weibull zipf".split()
+)
+_REFUSED = frozenset("shuffle spawn bit_generator".split())
+
+
+class Draw(NamedTuple):
+    """One call of a method of the generator of that number."""
+
+    generator: int
+    method: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    cast: Any = None  # the dtype of what was a Python float
+
+    def of(self, generator: Any) -> Any:
+        value = getattr(generator, self.method)(*self.args, **self.kwargs)
+        return value if self.cast is None else self.cast(value)
+
+
+class Draws(np.random.Generator):
+    """Stands for a generator while a function is staged, and notes what is drawn."""
+
+    def __init__(self, note: Callable[[Draw, Any], Any], number: int) -> None:
+        super().__init__(np.random.PCG64(0))
+        self._note, self._number = note, number
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _REFUSED:
+            raise ConcreteValueError(
+                f"Inside ga.jit a generator has no {name}: it would act once, when the function is "
+                "compiled. Use rng.permutation(n) for a shuffle, or do it outside."
+            )
+        found = super().__getattribute__(name)
+        if name not in _METHODS:
+            return found
+
+        def draw(*args: Any, **kwargs: Any) -> Any:
+            if any(isinstance(a, Box) for a in (*args, *kwargs.values())):
+                raise ConcreteValueError(
+                    f"Inside ga.jit rng.{name} takes numbers and shapes that are known, not "
+                    "tensors. Draw standard numbers and transform them: "
+                    "mu + sigma * rng.standard_normal(mu.shape), x[rng.permutation(len(x))]."
+                )
+            if kwargs.get("out") is not None:
+                raise ConcreteValueError(
+                    f"Inside ga.jit rng.{name}(out=) would write once, when the function is "
+                    "compiled. Use what it returns."
+                )
+            return self._note(Draw(self._number, name, args, kwargs), found(*args, **kwargs))
+
+        return draw
+
+
+@contextmanager
+def baked(function: Any, where: str) -> Iterator[None]:
+    """Refuse draws of generators that the function was not passed: they would not be drawn anew."""
+    known = _captured(function)
+    before = [(g, _state(g)) for g in known]
+    yield
+    for generator, state in before:
+        if _state(generator) != state:
+            what = "np.random" if generator is np.random else f"{generator!r:.60}"
+            raise ConcreteValueError(
+                f"{where} draws from {what}, which it was not passed: the numbers would be the "
+                "same in each call. Pass the generator as an argument, or draw from "
+                "ga.random.generator()."
+            )
+
+
+def _captured(function: Any) -> list[Any]:
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    code = getattr(function, "__code__", None)
+    scope = getattr(function, "__globals__", {})
+    values = [scope.get(name) for name in code.co_names] if code is not None else []
+    for cell in getattr(function, "__closure__", None) or ():
+        try:
+            values.append(cell.cell_contents)
+        except ValueError:  # not filled yet
+            continue
+    kinds = (np.random.Generator, np.random.RandomState)
+    return [np.random, *(v for v in values if isinstance(v, kinds))]
+
+
+def _state(generator: Any) -> str:
+    if isinstance(generator, np.random.Generator):
+        return repr(generator.bit_generator.state)
+    _, words, place, *rest = generator.get_state(legacy=True)
+    return repr((words.tobytes(), place, rest))
