@@ -185,7 +185,9 @@ class Tensor(Box):
         """
         self._only_made("t.value")
         if self._trace is not EAGER:
-            return box(self._inner, self._trace, None)  # staged: an array that is not known yet
+            return cast(
+                "np.ndarray[Any, Any]", box(self._inner, self._trace, None)
+            )  # not known yet
         array = np.asarray(self._inner).view()
         array.flags.writeable = False
         return array
@@ -364,7 +366,7 @@ class Tensor(Box):
             if new.shape != self.shape:
                 raise ShapeError(f"t.grad: shape {new.shape} for a tensor of shape {self.shape}.")
             if not self._trace.owns(new):
-                new = box(self._trace.lower(new), self._trace, None)
+                new = cast("Tensor", box(self._trace.lower(new), self._trace, None))
         self._node.grad, self._node.passes = new, int(new is not None)
 
     @property

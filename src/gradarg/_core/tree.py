@@ -105,9 +105,7 @@ def register(kind: type, flatten: Flatten, unflatten: Unflatten) -> None:
     _REGISTRY[kind] = (flatten, unflatten)
 
 
-def flatten(
-    tree: Any, whole: Callable[[type], bool] | None = None
-) -> tuple[list[Any], Structure]:
+def flatten(tree: Any, whole: Callable[[type], bool] | None = None) -> tuple[list[Any], Structure]:
     """The leaves of a tree, in a fixed order, and its structure.
 
     Containers of types that are `whole` count as leaves.

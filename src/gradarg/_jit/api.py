@@ -199,7 +199,7 @@ class Jitted:
             opened = Opened(leaves, where)
         except Elsewhere:
             return self._entry_elsewhere(args, (moving, kwargs), static, where)
-        key = (structure, tuple(opened.key), _hashable(static, where))
+        key: tuple[Any, ...] = (structure, tuple(opened.key), _hashable(static, where))
         found = self._entries.get(key, self)
         if found is None:  # it asks for grads: whether there are any is part of the key
             key = (*key, opened.grads())
@@ -220,33 +220,35 @@ class Jitted:
         if len(self._entries) > _KEPT:
             self._entries.popitem(last=False)
 
-    def _given(self, moving: Any, args: Any) -> list[Any]:
-        moving = list(moving)
-        for i in self._static:
-            if i < len(args):
-                moving[i] = args[i]
-        return moving
+    def _given(self, moving: Sequence[Any], args: Sequence[Any]) -> list[Any]:
+        """All positional arguments, the static ones in their places."""
+        return [args[i] if i in self._static else a for i, a in enumerate(moving)]
 
     def _staged(self, opened: Opened, leaves: Any, structure: Any, args: Any) -> Entry:
         """The function staged with all that it writes: see `opened`."""
-        with _STAGING, Stage("jit", self._f) as trace:
-            with Staging(opened, self._f, trace) as staging, baked(self._f, str(staging.tape)):
-                with nullcontext() if EAGER.recording else no_grad():
-                    moving, named = structure.unflatten(leaves)
-                    out = self._f(*self._given(moving, args), **named)
-                results, result = tree.flatten(out, _whole)
-                outputs: list[Any] = []
-                returned: list[Any] = []
-                alive = False
-                for leaf in results:
-                    place = opened.place(leaf)
-                    if place is None:
-                        value, lives = staging.output(leaf)
-                        place, alive = len(outputs), alive or lives
-                        outputs.append(numeric(value, str(staging.tape)))
-                    returned.append(place)
-                writes, values = staging.writes()
-                outputs = [_mark(trace, o) for o in (*outputs, *values)]
+        name = f"ga.jit({describe(self._f)})"
+        with (
+            _STAGING,
+            Stage("jit", self._f) as trace,
+            Staging(opened, self._f, trace) as staging,
+            baked(self._f, name),
+        ):
+            with nullcontext() if EAGER.recording else no_grad():
+                moving, named = structure.unflatten(leaves)
+                out = self._f(*self._given(moving, args), **named)
+            results, result = tree.flatten(out, _whole)
+            outputs: list[Any] = []
+            returned: list[Any] = []
+            alive = False
+            for leaf in results:
+                place: Any = opened.place(leaf)
+                if place is None:
+                    value, lives = staging.output(leaf)
+                    place, alive = len(outputs), alive or lives
+                    outputs.append(numeric(value, name))
+                returned.append(place)
+            writes, values = staging.writes()
+            outputs = [_mark(trace, o) for o in (*outputs, *values)]
         inputs = [*staging.inputs, *staging.tape.grad_vars, *staging.draw_vars]
         graph = Graph(_name(self._f), inputs, trace.equations, outputs, tree.LEAF, tree.LEAF)
         entry = Entry(graph, self._backend, result)
@@ -286,7 +288,8 @@ class Jitted:
         return found, arrays
 
     def _made(self, leaves: Any, structure: Any, places: Any, args: Any, types: Any) -> Entry:
-        results, written = [], []
+        results: list[tuple[int, tree.Structure]] = []
+        written: list[Write] = []
 
         def on_arrays(*arrays: Any) -> Any:
             marks = [a._node for a in arrays]

@@ -16,15 +16,15 @@ import numpy as np
 from .._core.errors import ConcreteValueError
 from .._core.trace import Box
 
-_METHODS = frozenset(
+_METHODS = (
     "beta binomial bytes chisquare choice dirichlet exponential f gamma geometric gumbel "
     "hypergeometric integers laplace logistic lognormal logseries multinomial "
     "multivariate_hypergeometric multivariate_normal negative_binomial noncentral_chisquare "
     "noncentral_f normal pareto permutation permuted poisson power random rayleigh "
     "standard_cauchy standard_exponential standard_gamma standard_normal standard_t triangular "
-    "uniform vonmises wald weibull zipf".split()
+    "uniform vonmises wald weibull zipf"
 )
-_REFUSED = frozenset("shuffle spawn bit_generator".split())
+_REFUSED = ("shuffle", "spawn", "bit_generator")
 
 
 class Draw(NamedTuple):
@@ -55,7 +55,7 @@ class Draws(np.random.Generator):
                 "compiled. Use rng.permutation(n) for a shuffle, or do it outside."
             )
         found = super().__getattribute__(name)
-        if name not in _METHODS:
+        if name not in _METHODS.split():
             return found
 
         def draw(*args: Any, **kwargs: Any) -> Any:

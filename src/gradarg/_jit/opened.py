@@ -230,11 +230,11 @@ def _package() -> Any:
 
 
 def _get(owner: Any, name: Any) -> Any:
-    return owner[name] if owner.__class__ in _CONTAINERS else getattr(owner, name)
+    return owner[name] if isinstance(owner, _CONTAINERS) else getattr(owner, name)
 
 
 def _set(owner: Any, name: Any, value: Any) -> None:
-    if owner.__class__ in _CONTAINERS:
+    if isinstance(owner, (list, dict)):
         owner[name] = value
     else:
         setattr(owner, name, value)
