@@ -5,14 +5,15 @@ Each row is the operation in plain NumPy; it is staged in place.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .._core.stage import Equation, Stage, Var
-from .._core.trace import box
-from .._ops import reduce
+from .._core.trace import bind, box
+from .._ops import elementwise, reduce, special
 from .._transform.graph import Graph
 from .passes import rebuilt
 
@@ -34,7 +35,18 @@ def _logsumexp(x: Any, axis: Any) -> Any:
     return np.reshape(total, tuple(n for i, n in enumerate(x.shape) if i not in axis))
 
 
+def _ndtr(x: Any) -> Any:
+    return 0.5 * bind(special.erfc, (x * -(0.5**0.5),))
+
+
+def _logaddexp(x: Any, y: Any) -> Any:
+    far = np.maximum(x, y) + np.log1p(np.exp(-abs(x - y)))
+    return np.where(x == y, x + math.log(2), far)  # equal infinities have no difference
+
+
 ROWS: dict[Any, Callable[..., Any]] = {
+    elementwise.logaddexp: _logaddexp,
+    special.ndtr: _ndtr,
     reduce.softmax: _softmax,
     reduce.log_softmax: _log_softmax,
     reduce.logsumexp: _logsumexp,
@@ -52,7 +64,8 @@ def expanded(graph: Graph) -> Graph:
         for equation in graph.equations:
             inputs = tuple(known.get(i, i) if isinstance(i, Var) else i for i in equation.inputs)
             row = ROWS.get(equation.primitive)
-            if row is None or equation.outs[0].type.dtype.kind != "f":
+            constant = not any(isinstance(i, Var) for i in inputs)
+            if row is None or constant or equation.outs[0].type.dtype.kind != "f":
                 kept.append(equation._replace(inputs=inputs))
                 continue
             args = [box(i.type, trace, i) if isinstance(i, Var) else i for i in inputs]

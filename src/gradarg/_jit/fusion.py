@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._core.stage import Equation, Var
-from .._ops import elementwise, reduce, structure
+from .._ops import elementwise, reduce, special, structure
 from .._transform.graph import Graph
 from . import emit
 from .kernel import END_REDUCTIONS, Kernel, Value, joined, levels
@@ -21,7 +21,12 @@ from .passes import _number, type_of
 
 _ELEMENTWISE = {
     id(p): p.name
-    for p in [*vars(elementwise).values(), *elementwise.CONSTANT.values()]
+    for p in [
+        *vars(elementwise).values(),
+        *elementwise.CONSTANT.values(),
+        special.erf,
+        special.erfc,
+    ]
     if hasattr(p, "spreads")
 }
 _REDUCTIONS = {id(structure.sum): "sum", id(reduce.max): "max", id(reduce.min): "min"}
