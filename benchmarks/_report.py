@@ -78,7 +78,11 @@ def markdown(result: dict[str, Any]) -> str:
     for name, row in result["rows"].items():
         cells = [f"{row['first'].get(c, '')}" for c in ("gradarg jit", "torch.compile", "jax jit")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    lines += ["", "| library | import, after numpy | installed with all it needs |", "|---|---|---|"]
+    lines += [
+        "",
+        "| library | import, after numpy | installed with all it needs |",
+        "|---|---|---|",
+    ]
     for module, size in result["sizes"].items():
         lines.append(f"| {module} | {size['import_ms']:.0f} ms | {size['installed_mb']:.0f} MB |")
     notes = [
@@ -119,7 +123,9 @@ def picture(result: dict[str, Any]) -> str:
     for power in range(low, high + 1):
         at, bold = x(10.0**power), "#888" if power == 0 else "#ddd"
         out.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{top}" y2="{bottom}" stroke="{bold}"/>')
-        out.append(f'<text x="{at:.1f}" y="{bottom + 16}" text-anchor="middle">{10.0**power:g}</text>')
+        out.append(
+            f'<text x="{at:.1f}" y="{bottom + 16}" text-anchor="middle">{10.0**power:g}</text>'
+        )
     for k, (name, middle) in enumerate(rows.items()):
         y = top + step * (k + 0.5)
         out.append(f'<text x="{left - 12}" y="{y + 4}" text-anchor="end">{escape(name)}</text>')

@@ -75,9 +75,7 @@ def compared(names: list[str], threads: int, rounds: int, seconds: float) -> dic
     absent = [n for n, (_, m) in LIBRARIES.items() if importlib.util.find_spec(m) is None]
     if importlib.util.find_spec("llvmlite") is None:
         print("llvmlite is not installed: gradarg jit runs on NumPy")
-    processes = [
-        Process(n, environment) for n in ("limit", "numpy", *LIBRARIES) if n not in absent
-    ]
+    processes = [Process(n, environment) for n in ("limit", "numpy", *LIBRARIES) if n not in absent]
     versions, there = {}, []
     for p in processes:
         said = p.hear()
