@@ -296,14 +296,25 @@ class Group:
     # ---- the result
 
     def finish(self, needed: set[Var]) -> tuple[Kernel, list[Var]]:
-        """The kernel, and the variables that it stores, in the order of its outputs."""
-        stored = [e.outs[0] for e in self.equations if e.outs[0] in needed]
+        """The kernel, and the variables that it stores, in the order of its outputs.
+
+        After these come the variables that are one of them in another shape.
+        """
+        stored: dict[int, Var] = {}
+        again = []
+        for var in (e.outs[0] for e in self.equations if e.outs[0] in needed):
+            if stored.setdefault(id(self.made[var]), var) is not var:
+                again.append(var)
         levels(self.values)
         inputs = [(v.kind, v.dtype) for v in sorted(self.inputs.values(), key=lambda v: v.args[0])]
         kernel = Kernel(
-            f"k{self.number}", str(self.float), inputs, self.values, [self.made[s] for s in stored]
+            f"k{self.number}",
+            str(self.float),
+            inputs,
+            self.values,
+            [self.made[s] for s in stored.values()],
         )
-        return kernel, stored
+        return kernel, [*stored.values(), *again]
 
 
 _PARTS = (structure.getitem, structure.place)

@@ -132,6 +132,10 @@ class Program:
                     f"    {self._names[var]} = ends[{low}:{low + columns}]"
                     f".astype({dtype}).reshape({var.type.shape})"
                 )
+        first = {id(group.made[var]): var for var in reversed(stored)}
+        for var in stored[len(kernel.outputs) :]:
+            same_one = self._names[first[id(group.made[var])]]
+            self._lines.append(f"    {self._names[var]} = {same_one}.reshape({var.type.shape})")
 
 
 class _Identifiers(_Names):
