@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from .._core.errors import GradargWarning
+from . import blocked, emit
 from .engine import Runner
 from .kernel import Kernel
 
@@ -21,17 +23,38 @@ def checked(backend: str) -> str:
     return backend
 
 
-def runner(backend: str) -> Callable[[Kernel], Any] | None:
-    """What makes a kernel run; None: operation by operation, by NumPy."""
-    if backend == "numpy":
-        return None
-    if importlib.util.find_spec("llvmlite") is None:
-        if backend == "llvm":
-            warnings.warn(
-                "jit: backend='llvm' needs llvmlite, which is not installed (pip install "
-                "'gradarg[jit]'); NumPy runs the function instead.",
-                GradargWarning,
-                stacklevel=3,
-            )
-        return None
-    return Runner
+@dataclass(frozen=True)
+class Backend:
+    """What makes a kernel run, and which elementwise operations it can hold, by name."""
+
+    made: Callable[[Kernel], Any]
+    supported: Callable[[str], bool]
+
+
+def runner(backend: str) -> Backend:
+    """The backend of a name."""
+    if backend != "numpy" and importlib.util.find_spec("llvmlite") is not None:
+        return Backend(_compiled, emit.supported)
+    if backend == "llvm":
+        warnings.warn(
+            "jit: backend='llvm' needs llvmlite, which is not installed (pip install "
+            "'gradarg[jit]'); NumPy runs the function instead.",
+            GradargWarning,
+            stacklevel=3,
+        )
+    return Backend(blocked.Blocked, blocked.supported)
+
+
+def _compiled(kernel: Kernel) -> Any:
+    """The kernel as machine code; what LLVM does not compile, NumPy runs."""
+    try:
+        return Runner(kernel)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}".strip().split("\n")[0]
+        warnings.warn(
+            f"jit: LLVM does not compile the kernel {kernel.name} ({why:.200}); NumPy runs it "
+            "instead: the results are the same, it takes longer.",
+            GradargWarning,
+            stacklevel=2,
+        )
+        return blocked.Blocked(kernel)

@@ -7,6 +7,7 @@ outside the group would then have to run both before and after it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,6 @@ import numpy as np
 from .._core.stage import Equation, Var
 from .._ops import elementwise, reduce, special, structure
 from .._transform.graph import Graph
-from . import emit
 from .kernel import END_REDUCTIONS, Kernel, Value, joined, levels
 from .passes import _number, type_of
 
@@ -32,6 +32,7 @@ _ELEMENTWISE = {
 _REDUCTIONS = {id(structure.sum): "sum", id(reduce.max): "max", id(reduce.min): "min"}
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _MOST_OPERANDS = 24
+Supported = Callable[[str], bool]
 SMALL = 64  # elements: below, NumPy's own calls cost as little
 
 
@@ -46,6 +47,7 @@ class Group:
     number: int
     shape: tuple[int, ...]
     float: np.dtype[Any]
+    supported: Supported  # the elementwise operations that a kernel can hold
     cut: int | None = None
     ragged: bool = False  # of one row, with values of several lengths
     equations: list[Equation] = field(default_factory=list)
@@ -159,7 +161,7 @@ class Group:
                 name, args = "sqrt", args[:1]
             elif float(n).is_integer() and abs(n) <= 64:
                 name, args, params = "integer_power", args[:1], {"n": int(n)}
-        if name == "power" and not emit.supported("power"):
+        if name == "power" and not self.supported("power"):
             raise Refused("there is no power in a kernel")
         if name == "where":
             dtype = "b" if out.dtype == np.bool_ else "f"
@@ -363,7 +365,7 @@ def _is_pick(equation: Equation) -> bool:
     )
 
 
-def can_fuse(equation: Equation) -> bool:
+def can_fuse(equation: Equation, supported: Supported) -> bool:
     """Whether a kernel could hold the operation at all."""
     key, out = id(equation.primitive), equation.outs[0].type
     if key in _REDUCTIONS:
@@ -377,7 +379,7 @@ def can_fuse(equation: Equation) -> bool:
     if key not in _ELEMENTWISE or (out.dtype not in _FLOATS and out.dtype != np.bool_):
         return False
     name = equation.primitive.name
-    return name in ("where", "power") or emit.supported(name)
+    return name in ("where", "power") or supported(name)
 
 
 @dataclass
@@ -388,8 +390,8 @@ class Plan:
     reasons: list[str]
 
 
-def planned(graph: Graph) -> Plan:
-    """The equations of a graph in groups."""
+def planned(graph: Graph, supported: Supported) -> Plan:
+    """The equations of a graph in groups. A backend supports elementwise operations by name."""
     groups: list[Group] = []
     of: dict[Var, Any] = {}  # the group or equation that makes a variable
     reasons: list[str] = []
@@ -397,12 +399,12 @@ def planned(graph: Graph) -> Plan:
     for equation in graph.equations:
         chosen = None
         if (
-            can_fuse(equation)
+            can_fuse(equation, supported)
             and equation.outs[0].type.size
             + sum(type_of(i).size for i in equation.inputs if not isinstance(i, bool | int | float))
             > SMALL
         ):
-            chosen = _chosen(equation, groups, of, reasons)
+            chosen = _chosen(equation, groups, of, reasons, supported)
         if chosen is None:
             order.append(equation)
             for o in equation.outs:
@@ -415,7 +417,11 @@ def planned(graph: Graph) -> Plan:
 
 
 def _chosen(
-    equation: Equation, groups: list[Group], of: dict[Var, Any], reasons: list[str]
+    equation: Equation,
+    groups: list[Group],
+    of: dict[Var, Any],
+    reasons: list[str],
+    supported: Supported,
 ) -> Group | None:
     """The group that an operation joins, an old one or a new; None where it runs by itself."""
     near = [of.get(i) for i in equation.inputs if isinstance(i, Var)]
@@ -445,7 +451,7 @@ def _chosen(
     floats = [t.dtype for t in types if t.dtype in _FLOATS]
     if not floats:
         return None
-    group = Group(len(groups), shape, floats[0])
+    group = Group(len(groups), shape, floats[0], supported)
     try:
         group.join(equation)
     except Refused as reason:

@@ -15,6 +15,7 @@ import numpy as np
 from .._core.stage import Equation, Var
 from .._core.trace import shape_dtype
 from .._transform.graph import Graph, _Names
+from .backends import Backend
 from .buffers import LEAST, recycled
 from .expansion import expanded
 from .fusion import Group, planned
@@ -25,11 +26,10 @@ from .passes import optimised, type_of
 class Program:
     """A graph made ready to run: `program(*leaves)` returns its outputs as a tuple."""
 
-    def __init__(self, graph: Graph, make_runner: Callable[[Kernel], Any] | None) -> None:
+    def __init__(self, graph: Graph, backend: Backend) -> None:
         self.graph = optimised(expanded(graph))
-        plan = planned(self.graph) if make_runner is not None else None
-        self.reasons = plan.reasons if plan is not None else []
-        steps = plan.steps if plan is not None else list(self.graph.equations)
+        plan = planned(self.graph, backend.supported)
+        self.reasons = plan.reasons
         self.kernels: list[Kernel] = []
         self._scope: dict[str, Any] = {
             "np": np, "empty": np.empty, "recycled": recycled, "integers": _integers,
@@ -37,12 +37,12 @@ class Program:
         self._names = _Identifiers()
         inputs = ", ".join(self._names[v] for v in self.graph.inputs)
         self._lines = [f"def program({inputs}):"]
-        for step in steps:
+        for step in plan.steps:
             if isinstance(step, Equation):
                 self._call(step)
             else:
                 kernel, sources, stored, group = step
-                self._kernel(kernel, sources, stored, group, make_runner)
+                self._kernel(kernel, sources, stored, group, backend.made)
         outs = "".join(f"{self._shown(o)}, " for o in self.graph.outputs)
         self._lines.append(f"    return ({outs})")
         self.source = "\n".join(self._lines)

@@ -1,0 +1,679 @@
+"""Kernels without a compiler: a generated Python function for a block of values, in NumPy.
+
+A block fits the cache: each operation of the kernel is one ufunc call from a buffer to another,
+and buffers whose values nobody needs any more are used again. A kernel over rows is run for as
+many rows at a time as fit, a kernel of one row for a run of its columns, by segments between the
+`breaks`, each with a function of its own, so that what is outside of a `place` is known to be 0.
+
+`product` and `quotient` are 0 where a factor (the dividend) is 0, though NumPy says NaN. A block is
+computed with `multiply` and `divide` first. Where a NaN comes of that, which is looked for where
+it would be lost from sight (outputs, sums, branches not taken), it is computed again with care.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from .._ops import elementwise
+from . import engine
+from .kernel import END_REDUCTIONS, ROW_REDUCTIONS, Kernel, Value
+
+_BUFFERS = 1 << 19  # bytes of all arrays of a block: half of a usual second-level cache
+_LEAST, _MOST = 1 << 12, 1 << 16  # elements of a block: fewer, and calls cost more than work
+_PARALLEL = 1 << 18  # elements: below, two threads wait for each other (and for Python) too long
+_FLAT = 128  # rows that are added up in float32 before it goes on in float64
+_FAR = 1 << 10  # columns: values at offsets nearer than this are computed in one run
+
+# by their own name in NumPy, with NaN from NaN
+_HANDS_ON = {
+    "add", "subtract", "multiply", "divide", "negative", "square", "reciprocal", "sqrt", "cbrt",
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin",
+    "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "deg2rad",
+    "rad2deg", "absolute", "fabs", "floor", "ceil", "trunc", "rint", "sign", "maximum", "minimum",
+    "remainder", "fmod", "arctan2", "floor_divide",
+}  # fmt: skip
+_UFUNCS = _HANDS_ON | {
+    "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and",
+    "logical_or", "logical_xor", "logical_not", "isnan", "isinf", "isfinite", "signbit", "power",
+    "fmax", "fmin", "hypot", "logaddexp", "logaddexp2", "copysign", "heaviside", "nextafter",
+    "spacing",
+}  # fmt: skip
+# {o} is the result, {x}, {y}, {z} are the arguments, {t} is a buffer; {o} may be {x}
+_LINES = {
+    "positive": ["copyto({o}, {x})"],
+    "as_float": ["copyto({o}, {x})"],
+    "relu": ["maximum({x}, 0, {o})"],
+    "sigmoid": [
+        "negative({x}, {o})", "exp({o}, {o})", "add({o}, 1, {o})", "reciprocal({o}, {o})",
+    ],
+    # max(x, 0) + log(1 + exp(-|x|)), of vectorised parts: logaddexp is none
+    "softplus": [
+        "absolute({x}, {t})", "negative({t}, {t})", "exp({t}, {t})", "log1p({t}, {t})",
+        "maximum({x}, 0, {o})", "add({o}, {t}, {o})",
+    ],
+    "log_sigmoid": [
+        "absolute({x}, {t})", "negative({t}, {t})", "exp({t}, {t})", "log1p({t}, {t})",
+        "minimum({x}, 0, {o})", "subtract({o}, {t}, {o})",
+    ],
+    "float_power": ["power({x}, {y}, {o})"],
+    "where": ["copyto({o}, where({x}, {y}, {z}))"],
+}  # fmt: skip
+_FAST = {"product": ["multiply({x}, {y}, {o})"], "quotient": ["divide({x}, {y}, {o})"]}
+_CAREFUL = {
+    "product": ["copyto({o}, product({x}, {y}))"],
+    "quotient": ["copyto({o}, quotient({x}, {y}))"],
+}
+_HANDS_ON |= {
+    "positive", "relu", "sigmoid", "softplus", "log_sigmoid", "product", "quotient",
+    "where", "pick", "one_hot", *ROW_REDUCTIONS,
+}  # fmt: skip
+_WITH_BUFFER = {"softplus", "log_sigmoid"}
+_ELSEWHERE = {"integer_power", "one_hot"}  # write their result before they have read all
+
+
+def supported(name: str) -> bool:
+    """Whether a kernel can hold the elementwise operation of this name."""
+    return name in _UFUNCS or name in _LINES or name in _FAST
+
+
+# ---- what is to be computed: values, each with the run of columns around those of the block
+
+
+Place = tuple[Value, int]  # a value, that many columns further on
+
+
+@dataclass(eq=False)
+class Item:
+    """One value over the columns low..high of a block, counted from its ends."""
+
+    value: Value
+    low: int = 0
+    high: int = 0
+    args: list[Any] = field(default_factory=list)  # a number, or (value, offset); None is 0
+    name: str = ""  # of the array that holds it
+
+
+class Layout:
+    """The items of a segment (of a kernel over rows: of all of it), in order."""
+
+    def __init__(self, kernel: Kernel, low: int, high: int) -> None:
+        self.width = high - low
+        self.segment = low, high
+        self.items: list[Item] = []
+        self.of: dict[int, list[tuple[Item, set[int]]]] = {}
+        self.status: dict[tuple[int, int], Any] = {}
+        self.form: dict[tuple[int, int], int] = {}
+        self.forms: dict[Any, int] = {}
+        roots = [
+            v
+            for v in (
+                *(v for v in kernel.outputs if v.op not in END_REDUCTIONS),
+                *(v.values[0] for v in kernel.ends),
+            )
+            if kernel.by_rows or v.kind != "M" or v.length >= high
+        ]
+        self.roots = {id(v) for v in roots}
+        # all that may be needed, then what each is, then what is needed after zeros are left out
+        need = self._needed(kernel, roots, self._parts)
+        for v in kernel.values:
+            for offset in sorted(need.get(id(v), ())):
+                self._settle(v, offset)
+        need = self._needed(kernel, roots, self._arguments)
+        for v in kernel.values:
+            if v.op != "number" and id(v) in need:
+                self._group(v, need[id(v)])
+
+    def _needed(
+        self, kernel: Kernel, roots: list[Value], parts: Callable[[Value, int], Iterator[Place]]
+    ) -> dict[int, set[int]]:
+        need: dict[int, set[int]] = {}
+        for v in roots:
+            need.setdefault(id(v), set()).add(0)
+        for v in reversed(kernel.values):
+            for offset in tuple(need.get(id(v), ())):
+                for part, at in parts(v, offset):
+                    need.setdefault(id(part), set()).add(at if part.kind == "M" else 0)
+        return need
+
+    def _parts(self, v: Value, offset: int) -> Iterator[Place]:
+        if v.op == "place":
+            if self._inside(v, offset):
+                yield v.values[0], offset - v.params["start"]
+            return
+        shift = offset + v.params.get("start", 0) if v.op == "slice" else offset
+        for a in v.values:
+            yield a, shift
+
+    def _inside(self, v: Value, offset: int) -> bool:
+        low, high = self.segment
+        start = v.params["start"] - offset
+        return bool(start <= low and high <= start + v.values[0].length)
+
+    def _arguments(self, v: Value, offset: int) -> Iterator[Place]:
+        status = self.status[id(v), offset]
+        if isinstance(status, list):
+            yield from (a for a in status if isinstance(a, tuple))
+        elif status is not None:
+            yield status
+
+    def _settle(self, v: Value, offset: int) -> None:
+        """Its status: None (it is 0), a place (it is the same as that), or its arguments."""
+        args = []
+        for part, at in self._parts(v, offset):
+            if part.op == "number":
+                args.append(part.args[0])
+            else:
+                args.append(self.resolved(part, at))
+        status: Any = args
+        if v.op in ("slice", "place"):
+            status = args[0] if args else None
+        elif None in args and v.op == "add":
+            status = next((a for a in args if a is not None), None)
+        elif None in args and v.op == "subtract" and args[1] is None:
+            status = args[0]
+        elif None in args and (
+            v.op in ("negative", "positive", "product") or (v.op == "quotient" and args[0] is None)
+        ):
+            status = None
+        if status is not None and not isinstance(status, list | tuple):
+            status = args  # it is a number: an operation as any other
+        self.status[id(v), offset] = status
+        form: list[Any] = [id(v)]
+        for a in status if isinstance(status, list) else ():
+            if isinstance(a, tuple):
+                part, at = a
+                form.append(
+                    (id(part), at - offset if part.kind == "M" else 0, self.form[id(part), at])
+                )
+            else:
+                form.append(repr(a))
+        self.form[id(v), offset] = self.forms.setdefault(tuple(form), len(self.forms))
+
+    def resolved(self, v: Value, offset: int) -> Place | None:
+        """The place where a value is computed; None if it is 0."""
+        offset = offset if v.kind == "M" else 0
+        status = self.status[id(v), offset]
+        return (v, offset) if isinstance(status, list) else status
+
+    def _group(self, v: Value, offsets: set[int]) -> None:
+        """Items for the offsets: one for those that are near and are computed alike."""
+        groups: list[list[int]] = []
+        last: dict[int, list[int]] = {}
+        for offset in sorted(offsets):
+            if not isinstance(self.status[id(v), offset], list):
+                continue
+            form = self.form[id(v), offset]
+            group = last.get(form)
+            if group is None or offset - group[-1] > min(self.width, _FAR):
+                group = last[form] = []
+                groups.append(group)
+            group.append(offset)
+        for group in groups:
+            item = Item(v, group[0], group[-1])
+            for a in self.status[id(v), group[0]]:
+                if isinstance(a, tuple) and a[0].kind == "M":
+                    a = a[0], a[1] - group[0]
+                item.args.append(a)
+            self.items.append(item)
+            self.of.setdefault(id(v), []).append((item, set(group)))
+
+    def holder(self, v: Value, offset: int) -> Item:
+        """The item that holds a value at an offset."""
+        return next(i for i, offsets in self.of[id(v)] if v.kind != "M" or offset in offsets)
+
+
+# ---- the function of a block
+
+
+class Block:
+    """The source of a function that computes a block, and the buffers that it needs."""
+
+    def __init__(self, kernel: Kernel, layout: Layout, name: str, careful: bool) -> None:
+        self.kernel, self.layout, self.careful = kernel, layout, careful
+        self.flat = not kernel.by_rows
+        self.lines: list[str] = []
+        self.views: dict[tuple[Any, ...], str] = {}  # (kind, dtype, number, low, high): its name
+        self.count: dict[tuple[str, str], int] = {}
+        self.free: dict[tuple[str, str], list[int]] = {}
+        self.taken: dict[int, tuple[str, str, int]] = {}  # buffers, by item
+        self.loads: dict[tuple[Any, ...], str] = {}
+        self.dirty: dict[int, bool] = {}  # by item: a NaN in it may be wrong
+        self.ends: dict[int, str] = {}  # names of the parts of sums
+        self.outputs: dict[int, list[int]] = {}
+        stored = [v for v in kernel.outputs if v.op not in END_REDUCTIONS]
+        for k, v in enumerate(stored):
+            self.outputs.setdefault(id(v), []).append(k)
+        self.uses: dict[int, int] = {}
+        for item in layout.items:
+            for part, at in (a for a in item.args if isinstance(a, tuple)):
+                holder = layout.holder(part, at + (item.low if part.kind == "M" else 0))
+                self.uses[id(holder)] = self.uses.get(id(holder), 0) + 1
+        self.sinks: dict[int, list[tuple[str, int, int]]] = {}  # (what, which, offset), by item
+        for k, v in enumerate(stored):
+            self._sink("output", k, v)
+        for k, v in enumerate(kernel.ends):
+            self._sink("end", k, v.values[0])
+        for item in layout.items:
+            self._item(item)
+        results = "".join(f"{self.ends.get(k, '0.0')}, " for k in range(len(kernel.ends)))
+        head = [f"def {name}(a, b, inputs, outputs, views):"]
+        for what, count in (("inputs", len(kernel.inputs)), ("outputs", len(stored))):
+            names = "".join(f"{what[:-1]}{k}, " for k in range(count))
+            head += [f"    {names.rstrip()} = {what}"] if count else []
+        if self.views:
+            head.append(f"    {', '.join(self.views.values())}, = views")
+        body = [*self.lines, f"return ({results})"]
+        self.source = "\n".join([*head, *(f"    {x}" for x in body)])
+
+    # ---- arrays
+
+    def _span(self, low: int, high: int) -> str:
+        return f"[a{low:+d}:b{high:+d}]".replace("+0", "")
+
+    def _load(self, v: Value, low: int, high: int) -> str:
+        key = id(v), low, high
+        if key not in self.loads:
+            k = v.args[0]
+            if v.kind in "sc":
+                self.loads[key] = f"input{k}"
+            else:
+                name = self.loads[key] = f"x{len(self.loads)}"
+                self.lines.append(f"{name} = input{k}{self._span(low, high)}")
+        return self.loads[key]
+
+    def _view(self, buffer: tuple[str, str, int], low: int, high: int) -> str:
+        key = (*buffer, low, high)
+        return self.views.setdefault(key, f"v{len(self.views)}")
+
+    def _acquire(self, kind: str, dtype: str) -> tuple[str, str, int]:
+        free = self.free.setdefault((kind, dtype), [])
+        if free:
+            return kind, dtype, free.pop()
+        k = self.count[kind, dtype] = self.count.get((kind, dtype), 0) + 1
+        return kind, dtype, k - 1
+
+    def _release(self, item: Item) -> None:
+        buffer = self.taken.pop(id(item), None)
+        if buffer is not None:
+            self.free[buffer[:2]].append(buffer[2])
+
+    def _shown(self, a: Any, item: Item) -> str:
+        """An argument of an item, as code."""
+        if a is None:
+            return "0.0"
+        if not isinstance(a, tuple):
+            return f"float('{a}')" if isinstance(a, float) and not abs(a) < np.inf else repr(a)
+        part, at = a
+        low, high = (item.low + at, item.high + at) if part.kind == "M" else (0, 0)
+        return self._at(part, low, high)
+
+    def _at(self, v: Value, low: int, high: int) -> str:
+        holder = self.layout.holder(v, low)
+        if v.op == "input":
+            return self._load(v, low, high)
+        if id(holder) in self.taken:
+            return self._view(self.taken[id(holder)], low - holder.low, high - holder.low)
+        return holder.name
+
+    # ---- operations
+
+    def _item(self, item: Item) -> None:
+        v = item.value
+        if v.op == "input":
+            return self._finish(item)
+        holders = []
+        for part, at in (a for a in item.args if isinstance(a, tuple)):
+            holder = self.layout.holder(part, at + (item.low if part.kind == "M" else 0))
+            if holder not in holders:
+                holders.append(holder)
+        hands_on = v.op in _HANDS_ON or (v.op == "integer_power" and v.params["n"] > 0)
+        dirty = [h for h in holders if self.dirty.get(id(h))]
+        if not hands_on:
+            for h in dirty:
+                self._check(self._at(h.value, h.low, h.high))
+                self.dirty[id(h)] = False
+        made_here = v.op in _FAST and not self.careful
+        self.dirty[id(item)] = made_here or (hands_on and bool(dirty))
+        args = [self._shown(a, item) for a in item.args]
+        self._operation(item, holders, args)
+        for holder in holders:
+            self.uses[id(holder)] -= sum(
+                isinstance(a, tuple)
+                and self.layout.holder(a[0], a[1] + (item.low if a[0].kind == "M" else 0)) is holder
+                for a in item.args
+            )
+            if self.uses[id(holder)] == 0:
+                self._release(holder)
+        self._finish(item)
+        if not self.uses.get(id(item)):
+            self._release(item)
+
+    def _operation(self, item: Item, holders: list[Item], args: list[str]) -> None:
+        v = item.value
+        direct = id(v) in self.outputs and item.low == item.high == 0
+        early = None
+        if direct:
+            k = self.outputs[id(v)][0]
+            item.name = out = f"y{k}"
+            self.lines.append(f"{out} = output{k}{'' if v.kind in 'sc' else self._span(0, 0)}")
+        else:
+            early = self._in_place(item, holders)
+            self.taken[id(item)] = early or self._acquire(v.kind, v.dtype)
+            out = self._view(self.taken[id(item)], 0, item.high - item.low)
+        given = dict(zip("xyz", args), o=out)
+        if v.op in _WITH_BUFFER:
+            spare = self._acquire(v.kind, v.dtype)
+            given["t"] = self._view(spare, 0, item.high - item.low)
+            self.free[spare[:2]].append(spare[2])
+        self.lines += [text.format(**given) for text in self._texts(v)]
+
+    def _in_place(self, item: Item, holders: list[Item]) -> tuple[str, str, int] | None:
+        """The buffer of an argument that is not needed after this."""
+        v = item.value
+        if v.op in _ELSEWHERE or v.op in ROW_REDUCTIONS or v.op == "pick":
+            return None
+        for h in holders:
+            same = (h.value.kind, h.value.dtype) == (v.kind, v.dtype)
+            at = [a[1] for a in item.args if isinstance(a, tuple) and a[0] is h.value]
+            aligned = h.high - h.low == item.high - item.low
+            if v.kind == "M":
+                aligned &= all(item.low + k == h.low for k in at)
+            uses = sum(1 for a in item.args if isinstance(a, tuple) and a[0] is h.value)
+            if same and aligned and id(h) in self.taken and self.uses[id(h)] == uses:
+                return self.taken.pop(id(h))
+        return None
+
+    def _texts(self, v: Value) -> list[str]:
+        if v.op in ("row_sum", "row_max", "row_min"):
+            how = {"row_sum": "add", "row_max": "maximum", "row_min": "minimum"}[v.op]
+            return [f"{how}_reduce({{x}}, 1, None, {{o}}, True)"]
+        if v.op == "pick":
+            return ["{o}[:, 0] = {x}[arange(b - a), {y}[:, 0]]"]
+        if v.op == "one_hot":
+            right = "{x}[:, 0]" if v.values[0].op != "number" else "{x}"
+            return ["{o}.fill(0)", f"{{o}}[arange(b - a), {{y}}[:, 0]] = {right}"]
+        if v.op == "integer_power":
+            return _power_lines(v.params["n"])
+        if v.op in _FAST:
+            return (_CAREFUL if self.careful else _FAST)[v.op]
+        if v.op in _LINES:
+            return _LINES[v.op]
+        if v.op not in _UFUNCS:
+            raise NotImplementedError(f"the NumPy backend has no {v.op}")
+        return [f"{v.op}({', '.join(f'{{{n}}}' for n, _ in zip('xyz', v.args))}, {{o}})"]
+
+    def _check(self, x: str) -> None:
+        """Where there is a NaN, the block is left to its careful twin."""
+        self.lines.append(f"h = maximum_reduce({x}, None)")
+        self.lines.append("if h != h: return None")
+
+    # ---- results
+
+    def _sink(self, what: str, k: int, v: Value) -> None:
+        if id(v) not in self.layout.roots:
+            return
+        place = self.layout.resolved(v, 0)
+        if place is not None:
+            holder = self.layout.holder(*place)
+            self.sinks.setdefault(id(holder), []).append((what, k, place[1]))
+        elif what == "output":
+            self.lines.append(f"output{k}{self._span(0, 0)} = 0")
+
+    def _finish(self, item: Item) -> None:
+        """What becomes of a value as soon as it is there: outputs elsewhere, parts of sums."""
+        for what, k, offset in self.sinks.get(id(item), ()):
+            x = found = self._at(item.value, offset, offset)
+            if what == "end":
+                total = self.kernel.ends[k].op == "total"
+                self.ends[k] = f"s{k}"
+                self.lines.append(f"s{k} = {'add_reduce' if total else 'column_sum'}({x}, None)")
+                found = f"s{k}" if total else f"maximum_reduce(s{k}, None)"
+            elif item.name != f"y{k}":
+                span = "" if item.value.kind in "sc" else self._span(0, 0)
+                self.lines.append(f"output{k}{span} = {x}")
+            if self.dirty.get(id(item)):
+                if what == "output":
+                    self._check(x)
+                    self.dirty[id(item)] = False
+                else:
+                    self.lines += [f"h = {found}", "if h != h: return None"]
+
+
+def _power_lines(n: int) -> list[str]:
+    """x**n by squares, from the highest bit of n down."""
+    bits = bin(abs(n))[3:]
+    lines = [] if bits else ["copyto({o}, {x})"]
+    now = "{x}"
+    for bit in bits:
+        lines.append(f"multiply({now}, {now}, {{o}})")
+        now = "{o}"
+        if bit == "1":
+            lines.append("multiply({o}, {x}, {o})")
+    if n == 0:
+        lines = ["{o}.fill(1)"]
+    return [*lines, "reciprocal({o}, {o})"] if n < 0 else lines
+
+
+# ---- running
+
+
+def _column_sum(x: Any, _axis: None) -> Any:
+    """The sum over the rows, in float64 beyond a few of them."""
+    return np.add.reduce(x, 0, np.float64 if len(x) > _FLAT else None)
+
+
+_SCOPE: dict[str, Any] = {
+    **{name: getattr(np, name) for name in _UFUNCS},
+    "copyto": np.copyto, "where": np.where, "arange": np.arange,
+    "add_reduce": np.add.reduce, "maximum_reduce": np.maximum.reduce,
+    "minimum_reduce": np.minimum.reduce, "column_sum": _column_sum,
+    "product": elementwise.product.impl, "quotient": elementwise.quotient.impl,
+}  # fmt: skip
+
+
+@dataclass(eq=False)
+class Segment:
+    """The columns low..high of a kernel of one row, or all of another: its two functions."""
+
+    low: int
+    high: int
+    fast: Callable[..., Any]
+    careful: Callable[..., Any]
+    views: tuple[list[Any], list[Any]]  # of the buffers, as the functions take them
+
+
+class Blocked:
+    """A kernel that NumPy runs block by block."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.by_rows = kernel.by_rows
+        self.totals = sum(v.op == "total" for v in kernel.ends)
+        self.dtype = np.dtype(kernel.float)
+        self.segments: list[Segment] = []
+        self.buffers: dict[tuple[str, str], int] = {}  # how many of each kind
+        self.halo = 0
+        sources = []
+        spans = [(0, 0)] if kernel.by_rows else pairwise(kernel.breaks())
+        for n, (low, high) in enumerate(spans):
+            layout = Layout(kernel, low, high)
+            both = [
+                Block(kernel, layout, f"{how}{n}", how == "careful") for how in ("block", "careful")
+            ]
+            sources += [b.source for b in both]
+            scope = dict(_SCOPE)
+            for b in both:
+                exec(compile(b.source, f"<{kernel.name}>", "exec"), scope)
+                for pool, count in b.count.items():
+                    self.buffers[pool] = max(count, self.buffers.get(pool, 0))
+                self.halo = max(self.halo, *(key[4] for key in b.views), 0)
+            views = list(both[0].views), list(both[1].views)
+            self.segments.append(
+                Segment(low, high, scope[f"block{n}"], scope[f"careful{n}"], views)
+            )
+        self.source = "\n\n".join(sources)
+        arrays = self.buffers.get(("M", "f"), 0)
+        arrays += sum(v.kind == "M" for v in kernel.outputs)
+        arrays += sum(kind == "M" for kind, _ in kernel.inputs)
+        size = _BUFFERS // (self.dtype.itemsize * max(arrays, 1))
+        self.size = min(max(size, _LEAST), _MOST)
+        # a row can be taken in parts if nothing in the kernel needs all of it
+        self.parted = not any(v.op in (*ROW_REDUCTIONS, "pick", "one_hot") for v in kernel.values)
+
+    def __call__(self, rows: int, columns: int, arrays: Sequence[Any]) -> Any:
+        """Run on contiguous arrays, inputs and outputs; the sums that end it come back."""
+        kernel, count = self.kernel, len(self.kernel.inputs)
+        stored = [v for v in kernel.outputs if v.op not in END_REDUCTIONS]
+        kinds = [kind for kind, _ in kernel.inputs] + [v.kind for v in stored]
+        shaped = []
+        for k, (kind, x) in enumerate(zip(kinds, arrays)):
+            if k >= count and any(x is y for y in arrays[:count]):
+                x = np.empty_like(x)
+            if not self.by_rows:
+                shaped.append(x.reshape(-1))
+            elif kind == "M":
+                shaped.append(x.reshape(rows, columns))
+            else:
+                shaped.append(x.reshape((-1, 1) if kind == "r" else (1, -1)))
+        extent = rows if self.by_rows else columns
+        step = self.size if not self.by_rows else max(1, self.size // max(columns, 1))
+        parts = 1
+        if rows * columns >= _PARALLEL:
+            parts = min(engine.get_num_threads(), -(-extent // step))
+        run = self._rows if self.by_rows else self._columns
+        bounds = [extent * k // parts for k in range(parts + 1)]
+
+        def part(k: int) -> list[Any]:
+            low, high = bounds[k : k + 2]
+            return run(low, high, columns, step, shaped[:count], shaped[count:])
+
+        others = [_pool(parts - 1).submit(part, k) for k in range(1, parts)]
+        sums = part(0)
+        for other in others:
+            for k, found in enumerate(other.result()):
+                sums[k] = sums[k] + found
+        for k in range(len(stored)):
+            out = arrays[count + k]
+            if any(out is y for y in arrays[:count]):
+                out[...] = shaped[count + k].reshape(out.shape)
+        if not kernel.ends:
+            return np.empty(1)
+        order = sorted(range(len(sums)), key=lambda k: kernel.ends[k].op != "total")
+        return np.concatenate([np.atleast_1d(sums[k]) for k in order])
+
+    def _allocated(self, size: int, rows: int) -> dict[tuple[str, str], list[Any]]:
+        lengths = {"M": size + self.halo, "r": rows, "c": size, "s": 1}
+        return {
+            (kind, dtype): [
+                np.empty(lengths[kind], self.dtype if dtype == "f" else np.bool_)
+                for _ in range(count)
+            ]
+            for (kind, dtype), count in self.buffers.items()
+        }
+
+    def _sums(self, columns: int) -> list[Any]:
+        return [0.0 if v.op == "total" else np.zeros(columns) for v in self.kernel.ends]
+
+    def _add(self, sums: list[Any], parts: Any, low: int, high: int) -> None:
+        for k, part in enumerate(parts):
+            if sums[k].__class__ is float:
+                sums[k] += float(part)
+            else:
+                sums[k][low:high] += part
+
+    def _columns(
+        self, low: int, high: int, _columns: int, step: int, inputs: list[Any], outputs: list[Any]
+    ) -> list[Any]:
+        """The columns low..high of a kernel of one row."""
+        sums = self._sums(0)
+        step = min(step, max(high - low, 1))
+        buffers = self._allocated(step, 1)
+        with np.errstate(all="ignore"):
+            for segment in self.segments:
+                end, before, careful = min(high, segment.high), -1, False
+                for a in range(max(low, segment.low), end, step):
+                    b = min(a + step, end)
+                    found = None
+                    if not careful:
+                        if b - a != before:
+                            views = _flat_views(buffers, segment.views[0], b - a)
+                            before = b - a
+                        found = segment.fast(a, b, inputs, outputs, views)
+                    if found is None:
+                        careful = True
+                        found = segment.careful(
+                            a, b, inputs, outputs, _flat_views(buffers, segment.views[1], b - a)
+                        )
+                    self._add(sums, found, 0, 0)
+        return sums
+
+    def _rows(
+        self, low: int, high: int, columns: int, step: int, inputs: list[Any], outputs: list[Any]
+    ) -> list[Any]:
+        """The rows low..high, of a few columns at a time where that can be."""
+        sums = self._sums(columns)
+        width = min(columns, self.size) if self.parted else columns
+        step = min(step, max(high - low, 1))
+        buffers = self._allocated(step * width, step)
+        (segment,) = self.segments
+        careful = not (columns and high > low)
+        with np.errstate(all="ignore"):
+            for left in range(0, max(columns, 1), max(width, 1)):
+                right = min(left + width, columns)
+                ins, outs = inputs, outputs
+                if right - left < columns:
+                    ins = [_cut(x, columns, left, right) for x in inputs]
+                    outs = [_cut(x, columns, left, right) for x in outputs]
+                before = -1
+                for a in range(low, max(high, low + 1), step):
+                    b = min(a + step, high)
+                    found = None
+                    if not careful:
+                        if b - a != before:
+                            views = _views(buffers, segment.views[0], b - a, right - left)
+                            before = b - a
+                        found = segment.fast(a, b, ins, outs, views)
+                    if found is None:
+                        careful = True
+                        found = segment.careful(
+                            a, b, ins, outs,
+                            _views(buffers, segment.views[1], b - a, right - left),
+                        )  # fmt: skip
+                    self._add(sums, found, left, right)
+        return sums
+
+
+def _cut(x: Any, columns: int, left: int, right: int) -> Any:
+    return x[:, left:right] if x.shape[1] == columns else x
+
+
+def _flat_views(buffers: Any, keys: list[Any], m: int) -> list[Any]:
+    return [
+        buffers[kind, dtype][k][low : m + high] if kind == "M" else buffers[kind, dtype][k]
+        for kind, dtype, k, low, high in keys
+    ]
+
+
+def _views(buffers: Any, keys: list[Any], m: int, n: int) -> list[Any]:
+    shapes = {"M": (m, n), "r": (m, 1), "c": (1, n), "s": (1, 1)}
+    return [
+        buffers[kind, dtype][k][: shapes[kind][0] * shapes[kind][1]].reshape(shapes[kind])
+        for kind, dtype, k, _, _ in keys
+    ]
+
+
+@functools.cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, "gradarg-blocks")
+
+
+if hasattr(os, "register_at_fork"):  # a child has no threads but its own
+    os.register_at_fork(after_in_child=_pool.cache_clear)
