@@ -50,18 +50,18 @@ _UFUNCS = _HANDS_ON | {
 _LINES = {
     "positive": ["copyto({o}, {x})"],
     "as_float": ["copyto({o}, {x})"],
-    "relu": ["maximum({x}, 0, {o})"],
+    "relu": ["maximum({x}, 0, out={o})"],
     "sigmoid": [
         "negative({x}, {o})", "exp({o}, {o})", "add({o}, 1, {o})", "reciprocal({o}, {o})",
     ],
     # max(x, 0) + log(1 + exp(-|x|)), of vectorised parts: logaddexp is none
     "softplus": [
         "absolute({x}, {t})", "negative({t}, {t})", "exp({t}, {t})", "log1p({t}, {t})",
-        "maximum({x}, 0, {o})", "add({o}, {t}, {o})",
+        "maximum({x}, 0, out={o})", "add({o}, {t}, {o})",
     ],
     "log_sigmoid": [
         "absolute({x}, {t})", "negative({t}, {t})", "exp({t}, {t})", "log1p({t}, {t})",
-        "minimum({x}, 0, {o})", "subtract({o}, {t}, {o})",
+        "minimum({x}, 0, out={o})", "subtract({o}, {t}, {o})",
     ],
     "float_power": ["power({x}, {y}, {o})"],
     "where": ["copyto({o}, where({x}, {y}, {z}))"],
@@ -310,7 +310,7 @@ class Block:
         if a is None:
             return "0.0"
         if not isinstance(a, tuple):
-            return f"float('{a}')" if isinstance(a, float) and not abs(a) < np.inf else repr(a)
+return _number(a)
         part, at = a
         low, high = (item.low + at, item.high + at) if part.kind == "M" else (0, 0)
         return self._at(part, low, high)
@@ -408,7 +408,8 @@ class Block:
             return _LINES[v.op]
         if v.op not in _UFUNCS:
             raise NotImplementedError(f"the NumPy backend has no {v.op}")
-        return [f"{v.op}({', '.join(f'{{{n}}}' for n, _ in zip('xyz', v.args))}, {{o}})"]
+        given = ", ".join(f"{{{n}}}" for n, _ in zip("xyz", v.args))
+        return [f"{v.op}({given}, {'out=' if v.op in ('maximum', 'minimum') else ''}{{o}})"]
 
     def _check(self, x: str) -> None:
         """Where there is a NaN, the block is left to its careful twin."""
@@ -445,6 +446,12 @@ class Block:
                     self.dirty[id(item)] = False
                 else:
                     self.lines += [f"h = {found}", "if h != h: return None"]
+
+
+def _number(x: Any) -> str:
+    """A number as code, also one that is not finite."""
+    x = x.item() if hasattr(x, "item") else x
+    return f"float('{x}')" if isinstance(x, float) and not abs(x) < np.inf else repr(x)
 
 
 def _power_lines(n: int) -> list[str]:
