@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from .._ops import elementwise
-from . import engine
+from . import pool
 from .kernel import END_REDUCTIONS, ROW_REDUCTIONS, Kernel, Value
 
 _BUFFERS = 1 << 19  # bytes of all arrays of a block: half of a usual second-level cache
@@ -310,7 +310,7 @@ class Block:
         if a is None:
             return "0.0"
         if not isinstance(a, tuple):
-return _number(a)
+            return _number(a)
         part, at = a
         low, high = (item.low + at, item.high + at) if part.kind == "M" else (0, 0)
         return self._at(part, low, high)
@@ -519,8 +519,8 @@ class Blocked:
             scope = dict(_SCOPE)
             for b in both:
                 exec(compile(b.source, f"<{kernel.name}>", "exec"), scope)
-                for pool, count in b.count.items():
-                    self.buffers[pool] = max(count, self.buffers.get(pool, 0))
+                for kind, count in b.count.items():
+                    self.buffers[kind] = max(count, self.buffers.get(kind, 0))
                 self.halo = max(self.halo, *(key[4] for key in b.views), 0)
             views = list(both[0].views), list(both[1].views)
             self.segments.append(
@@ -535,11 +535,16 @@ class Blocked:
         # a row can be taken in parts if nothing in the kernel needs all of it
         self.parted = not any(v.op in (*ROW_REDUCTIONS, "pick", "one_hot") for v in kernel.values)
 
+    def bound(self, rows: int, columns: int) -> Callable[..., Any]:
+        """The kernel for this many rows and columns: a function of the arrays, outputs last."""
+        return lambda *arrays: self(rows, columns, arrays)
+
     def __call__(self, rows: int, columns: int, arrays: Sequence[Any]) -> Any:
-        """Run on contiguous arrays, inputs and outputs; the sums that end it come back."""
+        """Run on inputs of any layout and contiguous outputs; the sums that end it come back."""
         kernel, count = self.kernel, len(self.kernel.inputs)
         stored = [v for v in kernel.outputs if v.op not in END_REDUCTIONS]
         kinds = [kind for kind, _ in kernel.inputs] + [v.kind for v in stored]
+        arrays = [*map(np.asarray, arrays[:count]), *arrays[count:]]
         shaped = []
         for k, (kind, x) in enumerate(zip(kinds, arrays)):
             if k >= count and any(x is y for y in arrays[:count]):
@@ -554,7 +559,7 @@ class Blocked:
         step = self.size if not self.by_rows else max(1, self.size // max(columns, 1))
         parts = 1
         if rows * columns >= _PARALLEL:
-            parts = min(engine.get_num_threads(), -(-extent // step))
+            parts = min(pool.get_num_threads(), -(-extent // step))
         run = self._rows if self.by_rows else self._columns
         bounds = [extent * k // parts for k in range(parts + 1)]
 

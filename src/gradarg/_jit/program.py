@@ -94,12 +94,7 @@ class Program:
         rows, columns = math.prod(group.shape[:cut]), math.prod(group.shape[cut:])
         if not kernel.by_rows:
             rows, columns = 1, kernel.extent
-        runner = make(kernel)
-        bound = getattr(runner, "bound", None)
-        if bound is None:
-            self._scope[name] = lambda *arrays: runner(rows, columns, arrays)
-        else:
-            self._scope[name] = bound(rows, columns)
+        self._scope[name] = make(kernel).bound(rows, columns)
         arrays = [  # of any layout: the runner sees to it
             f"integers({self._shown(x)})"
             if dtype == "i" and type_of(x).dtype != np.int64
