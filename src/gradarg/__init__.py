@@ -425,6 +425,7 @@ from ._namespace.statistics import (
 )
 from ._tensor import Tensor
 from ._transform.batch import vmap
+from ._transform.control import cond, fori_loop, scan, while_loop
 from ._transform.custom import checkpoint, custom_jvp, custom_vjp
 from ._transform.forward import jvp
 from ._transform.graph import Graph, stage
@@ -536,6 +537,7 @@ __all__ = [
     "compress",
     "concat",
     "concatenate",
+    "cond",
     "conj",
     "conjugate",
     "convolve",
@@ -600,6 +602,7 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "fori_loop",
     "frexp",
     "from_dlpack",
     "frombuffer",
@@ -763,6 +766,7 @@ __all__ = [
     "roots",
     "rot90",
     "round",
+    "scan",
     "searchsorted",
     "select",
     "setdiff1d",
@@ -836,6 +840,7 @@ __all__ = [
     "vsplit",
     "vstack",
     "where",
+    "while_loop",
     "zeros",
     "zeros_like",
 ]

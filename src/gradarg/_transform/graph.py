@@ -42,6 +42,12 @@ class Graph:
 
     def __call__(self, *args: Any) -> Any:
         leaves = tree.leaves_like(self.arguments, args, f"The call of {self.name}")
+        outs = self.flat(leaves)
+        constants = [i for e in self.equations for i in e.inputs if not isinstance(i, Var)]
+        return self.result.unflatten(owned(outs, leaves, [*self.outputs, *constants]))
+
+    def flat(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """The leaves of the result, for the leaves of the arguments."""
         values: dict[Var, Any] = {}
         for var, leaf in zip(self.inputs, leaves):
             leaf = numeric(leaf, self.name)
@@ -57,9 +63,7 @@ class Graph:
             values.update(zip(equation.outs, out if equation.primitive.multi else (out,)))
             for var in last:
                 values.pop(var, None)
-        outs = [values[o] if isinstance(o, Var) else o for o in self.outputs]
-        constants = [i for e in self.equations for i in e.inputs if not isinstance(i, Var)]
-        return self.result.unflatten(owned(outs, leaves, [*self.outputs, *constants]))
+        return tuple(values[o] if isinstance(o, Var) else o for o in self.outputs)
 
     def _last_uses(self) -> list[list[Var]]:
         """For each equation, the variables that nothing after it needs."""
@@ -81,8 +85,12 @@ class Graph:
         for equation in self.equations:
             outs = ", ".join(f"{names[o]}: {o.type}" for o in equation.outs)
             args = [names[i] if isinstance(i, Var) else _constant(i) for i in equation.inputs]
-            args += [f"{k}={v}" for k, v in equation.params.items()]
+            shown = {k: str(v) for k, v in equation.params.items()}
+            args += [f"{k}={v}" for k, v in shown.items() if "\n" not in v]
             lines.append(f"    {outs} = {equation.primitive.name}({', '.join(args)})")
+            # a graph within, as of a loop's body
+            inner = [f"{k} = {v}" for k, v in shown.items() if "\n" in v]
+            lines += [f"        {line}" for text in inner for line in text.split("\n")]
         result = ", ".join(names[o] if isinstance(o, Var) else _constant(o) for o in self.outputs)
         return "\n".join([*lines, f"    return {result}"])
 
