@@ -1,0 +1,1 @@
+"""From the recorded graph to fused kernels."""

@@ -1,0 +1,90 @@
+"""Elementary functions as LLVM IR that the loop vectoriser takes to vectors of any width.
+
+    definitions([("exp", "float"), ("tanh", "double")])
+
+is IR with `define internal float @ga_exp_f32(float %x) alwaysinline` and so on. The functions are
+straight-line: where a formula holds on a part of the line only, both sides are computed and one is
+selected. They need a machine with fused multiply-add (x86 since AVX2, every 64-bit ARM).
+
+Errors are below 2 units in the last place for float and 4 for double; infinities, NaN, signed zeros
+and subnormal numbers are right, arguments and results. `LIMITS` names the functions that give NaN
+beyond a bound, where the caller must compute otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+
+from . import circular, exponential, normal, powers
+from .code import Code, Value, copysign, rint, sqrt
+
+_TABLE: dict[str, Callable[..., Value]] = {
+    "exp": exponential.exp,
+    "exp2": exponential.exp2,
+    "expm1": exponential.expm1,
+    "sinh": exponential.sinh,
+    "cosh": exponential.cosh,
+    "tanh": exponential.tanh,
+    "sigmoid": exponential.sigmoid,
+    "softplus": exponential.softplus,
+    "log_sigmoid": exponential.log_sigmoid,
+    "log": exponential.log,
+    "log2": exponential.log2,
+    "log10": exponential.log10,
+    "log1p": exponential.log1p,
+    "sin": circular.sin,
+    "cos": circular.cos,
+    "tan": circular.tan,
+    "erf": normal.erf,
+    "erfc": normal.erfc,
+    "pow": powers.pow,
+    "sqrt": sqrt,
+    "rsqrt": powers.rsqrt,
+    "rint": rint,
+    "floor": lambda x: x.code.intrinsic("floor", x),
+    "ceil": lambda x: x.code.intrinsic("ceil", x),
+    "trunc": lambda x: x.code.intrinsic("trunc", x),
+    "abs": abs,
+    "copysign": copysign,
+}
+
+_TWO_ARGUMENTS = {"pow", "copysign"}
+
+# The names, and how many arguments each takes.
+FUNCTIONS: dict[str, int] = {name: 1 + (name in _TWO_ARGUMENTS) for name in _TABLE}
+
+# |x| up to which a function is exact; NaN beyond.
+LIMITS: dict[str, float] = {name: circular.LIMIT for name in ("sin", "cos", "tan")}
+
+_BITS = {"float": 32, "double": 64}
+
+
+def symbol(name: str, type: str) -> str:
+    """`@ga_exp_f32` for ("exp", "float")."""
+    return f"@ga_{name}_f{_BITS[type]}"
+
+
+def definitions(names: Iterable[tuple[str, str]]) -> str:
+    """IR that defines each asked (function, type) once, below the intrinsics that they call."""
+    bodies, intrinsics = [], set()
+    for name, type in dict.fromkeys(names):
+        body, called = _definition(name, type)
+        bodies.append(body)
+        intrinsics |= called
+    return "\n".join([f"declare {i}" for i in sorted(intrinsics)] + bodies)
+
+
+@cache
+def _definition(name: str, type: str) -> tuple[str, frozenset[str]]:
+    code = Code(_BITS[type])
+    arguments = [code.argument(a) for a in ("x", "y")[: FUNCTIONS[name]]]
+    result = _TABLE[name](*arguments)
+    listed = ", ".join(f"{type} {a.name}" for a in arguments)
+    lines = [
+        f"define internal {type} {symbol(name, type)}({listed}) alwaysinline {{",
+        *code.lines,
+        f"  ret {type} {result.name}",
+        "}\n",
+    ]
+    return "\n".join(lines), frozenset(code.intrinsics)
