@@ -174,6 +174,12 @@ def _erfcx(t: Any) -> Any:
     return erfcx(x) * (1 + 2 * x) - 1
 
 
+def _erfc_of_erf(t: Any) -> Any:
+    """How much of erf(x) = 1 - erfc(x) an error of erfcx is."""
+    x = ERFCX_CENTRE * (1 + t) / (1 - t)
+    return mpmath.erfc(x) / mpmath.erf(x) / (1 + _erfcx(t))
+
+
 def _atan(z: Any) -> Any:
     x = mpmath.sqrt(z)
     return (mpmath.atan(x) / x - 1) / z
@@ -206,6 +212,14 @@ def polynomials() -> dict[str, Polynomial]:
             {32: 2, 64: 6},
             "(2 atanh(s) / s - 2) / s^2 in s^2, |s| <= (sqrt(2) - 1) / (sqrt(2) + 1)",
         ),
+        "LOG1P": Polynomial(
+            _log,
+            lambda z: z,
+            0,
+            mpf(1) / 9 * mpf("1.0001"),
+            {32: 4, 64: 10},
+            "the same for |s| <= 1 / 3",
+        ),
         "POW": Polynomial(
             _pow,
             lambda z: z**2,
@@ -221,6 +235,14 @@ def polynomials() -> dict[str, Polynomial]:
             quarter_pi**2 * mpf("1.001"),
             {32: 2, 64: 5},
             "(sin(r) / r - 1) / r^2 in r^2, |r| <= pi / 4",
+        ),
+        "SIN_WIDE": Polynomial(
+            _sin,
+            lambda z: z / (mpmath.sin(mpmath.sqrt(z)) / mpmath.sqrt(z)),
+            0,
+            (mpmath.pi / 2) ** 2 * mpf("1.001"),
+            {32: 4},
+            "the same for |r| <= pi / 2",
         ),
         "COS": Polynomial(
             _cos,
@@ -254,6 +276,14 @@ def polynomials() -> dict[str, Polynomial]:
             {32: 10, 64: 25},
             f"erfcx(x) (1 + 2 x) - 1 in t = (x - {int(ERFCX_CENTRE)}) / (x + {int(ERFCX_CENTRE)}), "
             f"x >= {start}",
+        ),
+        "ERFCX_FAR": Polynomial(
+            _erfcx,
+            _erfc_of_erf,
+            (1 - ERFCX_CENTRE) / (1 + ERFCX_CENTRE),
+            (6 - ERFCX_CENTRE) / (6 + ERFCX_CENTRE),
+            {32: 4, 64: 12},
+            "the same as far as erf feels it, 1 <= x <= 6",
         ),
         "ATAN": Polynomial(
             _atan,

@@ -55,7 +55,7 @@ _TWO_ARGUMENTS = {"pow", "copysign"}
 FUNCTIONS: dict[str, int] = {name: 1 + (name in _TWO_ARGUMENTS) for name in _TABLE}
 
 # |x| up to which a function is exact; NaN beyond.
-LIMITS: dict[str, float] = {name: circular.LIMIT for name in ("sin", "cos", "tan")}
+LIMITS: dict[str, float] = dict.fromkeys(("sin", "cos", "tan"), circular.LIMIT)
 
 _BITS = {"float": 32, "double": 64}
 
@@ -67,7 +67,8 @@ def symbol(name: str, type: str) -> str:
 
 def definitions(names: Iterable[tuple[str, str]]) -> str:
     """IR that defines each asked (function, type) once, below the intrinsics that they call."""
-    bodies, intrinsics = [], set()
+    bodies: list[str] = []
+    intrinsics: set[str] = set()
     for name, type in dict.fromkeys(names):
         body, called = _definition(name, type)
         bodies.append(body)

@@ -6,7 +6,7 @@ erfc(x) = e^(-x^2) erfcx(x), where erfcx(x) (1 + 2 x) is close to a polynomial i
 from __future__ import annotations
 
 from .code import Value, copysign, fast_two_sum, fma, polynomial, select
-from .coefficients import ERF, ERFCX
+from .coefficients import ERF, ERFCX, ERFCX_FAR
 from .exponential import Power, power
 
 CENTRE = 2.0  # of the map (x - 2) / (x + 2), as in the fit
@@ -32,6 +32,14 @@ def _quotient(x: Value, rest: Value | float) -> Value:
     return fma(lacks, reciprocal, q)
 
 
+def _far(x: Value) -> Value:
+    """erfcx(x) for 1 <= x <= 6, where the errors count less the greater x is."""
+    denominator, shifted = fma(x, 2.0, 1.0), x + CENTRE
+    inverse = 1.0 / (shifted * denominator)
+    t = (x - CENTRE) * (denominator * inverse)
+    return fma(polynomial(t, ERFCX_FAR[x.bits]), shifted * inverse, shifted * inverse)
+
+
 def _gaussian(x: Value) -> Power:
     """The reduction of e^(-x^2), with x^2 to twice the precision."""
     square = x * x
@@ -42,8 +50,8 @@ def erf(x: Value) -> Value:
     size = abs(x)
     limit = {32: 4.0, 64: 6.0}[x.bits]
     a = select(size > limit, limit, size)
-    p = _gaussian(a)
-    far = 1.0 - _quotient(a, p.r + p.rest) * p.scale()
+    p = power(-(a * a))
+    far = fma(-p.scale(), p.mantissa * _far(a), 1.0)
     return copysign(select(size < 1.0, a + _near(a), far), x)
 
 

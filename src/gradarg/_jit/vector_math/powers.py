@@ -17,7 +17,7 @@ from .code import (
     two_product,
 )
 from .coefficients import EXP, POW
-from .exponential import LOG2, LOG2_SHORT, LOW, power, parts
+from .exponential import LOG2, LOG2_SHORT, LOW, parts, power
 
 THIRD = (0.3333333333333333, 1.850371707708594e-17)
 
@@ -38,16 +38,16 @@ def pow(x: Value, y: Value) -> Value:
 
 
 def _pow_float(x: Value, y: Value) -> Value:
-    """In double arithmetic: every float is normal there, and one product carries all that counts."""
-    wide = x.double
+    """In double arithmetic: every float is normal there, and products carry all that counts."""
+    wide = x.as_double
     p = parts(wide)
     s = p.f / (p.f + 2.0)
     z = s * s
     series = fma(z, fma(z, polynomial(z, POW[32]), THIRD[0]), 1.0)
     logarithm = fma(p.e, LOG2[64][0], (2.0 * s) * series)
-    exponent = clip(y.double * _log_ends(wide, logarithm), -300.0, 300.0)
+    exponent = clip(y.as_double * _log_ends(wide, logarithm), -300.0, 300.0)
     q = power(exponent, EXP[32])
-    return (q.scale() * (1.0 + (q.r + q.rest))).float
+    return (q.mantissa * q.scale()).as_float
 
 
 def _pow_double(x: Value, y: Value) -> Value:
