@@ -31,6 +31,10 @@ def _sigmoid(x: Any) -> Any:
     return 1 / (1 + mpmath.exp(-x))
 
 
+def _erfcx(x: Any) -> Any:
+    return mpmath.exp(x * x) * mpmath.erfc(x)
+
+
 def _softplus(x: Any) -> Any:
     return mpmath.log1p(mpmath.exp(x))
 
@@ -52,8 +56,18 @@ REFERENCES = {
     "sin": Reference(np.sin, mpmath.sin),
     "cos": Reference(np.cos, mpmath.cos),
     "tan": Reference(np.tan, mpmath.tan),
+    "arcsin": Reference(np.arcsin, mpmath.asin),
+    "arccos": Reference(np.arccos, mpmath.acos),
+    "arctan": Reference(np.arctan, mpmath.atan),
+    "arctan2": Reference(np.arctan2, mpmath.atan2),
+    "arcsinh": Reference(np.arcsinh, mpmath.asinh),
+    "arccosh": Reference(np.arccosh, mpmath.acosh),
+    "arctanh": Reference(np.arctanh, mpmath.atanh),
     "erf": Reference(scipy.special.erf, mpmath.erf),
     "erfc": Reference(scipy.special.erfc, mpmath.erfc),
+    "erfcx": Reference(scipy.special.erfcx, _erfcx),
+    "ndtr": Reference(scipy.special.ndtr, mpmath.ncdf),
+    "cbrt": Reference(np.cbrt, lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x))),
     "pow": Reference(np.power, mpmath.power),
     "sqrt": Reference(np.sqrt, mpmath.sqrt),
     "rsqrt": Reference(lambda x: 1 / np.sqrt(x), lambda x: 1 / mpmath.sqrt(x)),
@@ -71,7 +85,13 @@ DOMAINS = {
     "log2": (0, np.inf),
     "log10": (0, np.inf),
     "log1p": (-1, np.inf),
+    "arcsin": (-1, 1),
+    "arccos": (-1, 1),
+    "arctanh": (-1, 1),
+    "arccosh": (1, np.inf),
     "erfc": (-1e4, 1e4),  # where mpmath gives up
+    "erfcx": (-26, 1e4),
+    "ndtr": (-1e4, 1e4),
     "sqrt": (0, np.inf),
     "rsqrt": (0, np.inf),
 }

@@ -8,7 +8,7 @@ that is better: so the small ones make good what rounding does to the large ones
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import mpmath
@@ -28,6 +28,7 @@ class Polynomial:
     high: Any
     degrees: dict[int, int]  # by the bits of the type, 32 or 64
     about: str
+    error: dict[int, float] = field(default_factory=lambda: {32: 2.0**-26, 64: 2.0**-55})
 
 
 def grid(polynomial: Polynomial, count: int) -> list[Any]:
@@ -190,6 +191,11 @@ def _asin(z: Any) -> Any:
     return (mpmath.asin(x) / x - 1) / z
 
 
+def _asinh(z: Any) -> Any:
+    x = mpmath.sqrt(z)
+    return (mpmath.asinh(x) / x - 1) / z
+
+
 def polynomials() -> dict[str, Polynomial]:
     half_log2, quarter_pi = mpmath.log(2) / 2, mpmath.pi / 4
     most = (mpmath.sqrt(2) - 1) / (mpmath.sqrt(2) + 1)  # s = f / (2 + f) at m = sqrt(2)
@@ -300,6 +306,23 @@ def polynomials() -> dict[str, Polynomial]:
             mpf("0.25"),
             {32: 4, 64: 11},
             "(asin(x) / x - 1) / x^2 in x^2, |x| <= 1 / 2",
+        ),
+        "ASINH": Polynomial(
+            _asinh,
+            lambda z: z,
+            0,
+            mpf("0.25"),
+            {32: 5, 64: 13},
+            "(asinh(x) / x - 1) / x^2 in x^2, |x| <= 1 / 2",
+        ),
+        "INVERSE_CBRT": Polynomial(
+            lambda f: (1 + f) ** (-mpf(1) / 3),
+            lambda f: (1 + f) ** (mpf(1) / 3),
+            mpmath.sqrt(mpf("0.5")) - mpf("1.001"),
+            mpmath.sqrt(mpf(2)) - mpf("0.999"),
+            {32: 4, 64: 6},
+            "(1 + f)^(-1/3), 1 + f from sqrt(1/2) to sqrt(2): a first guess, refined",
+            {32: 2.0**-14, 64: 2.0**-20},
         ),
     }
 

@@ -33,8 +33,13 @@ class Code:
     intrinsics: set[str] = field(default_factory=set)  # "float @llvm.fma.f32(float, float, float)"
     known: dict[str, Value] = field(default_factory=dict)
 
+    @property
+    def real(self) -> str:
+        """The type that the function is about."""
+        return _REAL[self.bits]
+
     def argument(self, name: str) -> Value:
-        return Value(self, f"%{name}", _REAL[self.bits])
+        return Value(self, f"%{name}", self.real)
 
     def emit(self, type: str, text: str) -> Value:
         """The value of an instruction; the same one, where the same was asked before."""
@@ -262,6 +267,13 @@ def divide(x: Value, x_low: Value | float, y: Value, y_low: Value) -> Value:
     q = x * inverse
     lacks = fma(-q, y_low, fma(-q, y, x) + x_low)
     return fma(lacks, inverse, q)
+
+
+def sqrt_of_sum(x: Value, low: Value) -> tuple[Value, Value]:
+    """sqrt(x + low) as a sum, for x >= 0; at 0 it is 0."""
+    root = sqrt(x)
+    slope = 0.5 / select(root.equals(0.0), 1.0, root)
+    return root, (fma(-root, root, x) + low) * slope
 
 
 def is_tiny(x: Value) -> Value:

@@ -299,11 +299,17 @@ def log1p(x: Value) -> Value:
 
 
 def _log1p(x: Value) -> Value:
-    """log(1 + x) for finite x > -1; the error of 1 + x goes through the slope of log."""
-    total, error = two_sum(1.0, x)
-    p = parts(total)
+    """log(1 + x) for finite x > -1."""
+    return log_of_sum(*two_sum(1.0, x))
+
+
+def log_of_sum(x: Value, error: Value, doublings: Value | float = 0.0) -> Value:
+    """log(x + error) + doublings * log(2), for finite normal x > 0 and |error| < ulp(x) or so."""
+    p = parts(x)
     high, low = log1p_of_part(p.f)
     # 1 / (1 + f) to five bits or more is enough here.
     slope = fma(p.f, fma(p.f, 1.0 - p.f, -1.0), 1.0)
-    error = select(x < 4.0 * 2.0 ** SIGNIFICAND[x.bits], error * p.scale, 0.0)
-    return _natural(p.e, high, fma(error, slope, low))
+    large = x > 16.0 * 2.0 ** SIGNIFICAND[x.bits]  # where 2^-e may be no number
+    error = select(large, 0.0, error * p.scale)
+    e = p.e if isinstance(doublings, float) else p.e + doublings
+    return _natural(e, high, fma(error, slope, low))
