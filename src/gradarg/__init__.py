@@ -427,6 +427,7 @@ from ._namespace.statistics import (
 )
 from ._tensor import Tensor
 from ._transform.batch import vmap
+from ._transform.control import cond, fori_loop, scan, while_loop
 from ._transform.custom import checkpoint, custom_jvp, custom_vjp
 from ._transform.forward import jvp
 from ._transform.graph import Graph, stage
@@ -538,6 +539,7 @@ __all__ = [
     "compress",
     "concat",
     "concatenate",
+    "cond",
     "conj",
     "conjugate",
     "convolve",
@@ -602,6 +604,7 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "fori_loop",
     "frexp",
     "from_dlpack",
     "frombuffer",
@@ -767,6 +770,7 @@ __all__ = [
     "roots",
     "rot90",
     "round",
+    "scan",
     "searchsorted",
     "select",
     "set_num_threads",
@@ -841,6 +845,7 @@ __all__ = [
     "vsplit",
     "vstack",
     "where",
+    "while_loop",
     "zeros",
     "zeros_like",
 ]

@@ -309,8 +309,9 @@ class Tensor(Box):
         if value is None:
             raise ConcreteValueError(
                 f"The truth of a value was asked for (by if, while, and, or, not) inside "
-                f"{_unknown(self)}, where it is not known: {self!r:.100}. Write ga.where(c, x, y), "
-                "or decide by something that does not depend on the inputs."
+                f"{_unknown(self)}, where it is not known: {self!r:.100}. Write ga.where(c, x, y) "
+                "to select by element, ga.cond to run one of two functions, ga.while_loop or "
+                "ga.scan to repeat one; or decide by something that does not depend on the inputs."
             )
         return bool(value)
 

@@ -8,7 +8,7 @@ that is better: so the small ones make good what rounding does to the large ones
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import mpmath
@@ -28,6 +28,7 @@ class Polynomial:
     high: Any
     degrees: dict[int, int]  # by the bits of the type, 32 or 64
     about: str
+    error: dict[int, float] = field(default_factory=lambda: {32: 2.0**-26, 64: 2.0**-55})
 
 
 def grid(polynomial: Polynomial, count: int) -> list[Any]:
@@ -174,6 +175,12 @@ def _erfcx(t: Any) -> Any:
     return erfcx(x) * (1 + 2 * x) - 1
 
 
+def _erfc_of_erf(t: Any) -> Any:
+    """How much of erf(x) = 1 - erfc(x) an error of erfcx is."""
+    x = ERFCX_CENTRE * (1 + t) / (1 - t)
+    return mpmath.erfc(x) / mpmath.erf(x) / (1 + _erfcx(t))
+
+
 def _atan(z: Any) -> Any:
     x = mpmath.sqrt(z)
     return (mpmath.atan(x) / x - 1) / z
@@ -182,6 +189,11 @@ def _atan(z: Any) -> Any:
 def _asin(z: Any) -> Any:
     x = mpmath.sqrt(z)
     return (mpmath.asin(x) / x - 1) / z
+
+
+def _asinh(z: Any) -> Any:
+    x = mpmath.sqrt(z)
+    return (mpmath.asinh(x) / x - 1) / z
 
 
 def polynomials() -> dict[str, Polynomial]:
@@ -206,6 +218,14 @@ def polynomials() -> dict[str, Polynomial]:
             {32: 2, 64: 6},
             "(2 atanh(s) / s - 2) / s^2 in s^2, |s| <= (sqrt(2) - 1) / (sqrt(2) + 1)",
         ),
+        "LOG1P": Polynomial(
+            _log,
+            lambda z: z,
+            0,
+            mpf(1) / 9 * mpf("1.0001"),
+            {32: 4, 64: 10},
+            "the same for |s| <= 1 / 3",
+        ),
         "POW": Polynomial(
             _pow,
             lambda z: z**2,
@@ -221,6 +241,14 @@ def polynomials() -> dict[str, Polynomial]:
             quarter_pi**2 * mpf("1.001"),
             {32: 2, 64: 5},
             "(sin(r) / r - 1) / r^2 in r^2, |r| <= pi / 4",
+        ),
+        "SIN_WIDE": Polynomial(
+            _sin,
+            lambda z: z / (mpmath.sin(mpmath.sqrt(z)) / mpmath.sqrt(z)),
+            0,
+            (mpmath.pi / 2) ** 2 * mpf("1.001"),
+            {32: 4},
+            "the same for |r| <= pi / 2",
         ),
         "COS": Polynomial(
             _cos,
@@ -255,6 +283,14 @@ def polynomials() -> dict[str, Polynomial]:
             f"erfcx(x) (1 + 2 x) - 1 in t = (x - {int(ERFCX_CENTRE)}) / (x + {int(ERFCX_CENTRE)}), "
             f"x >= {start}",
         ),
+        "ERFCX_FAR": Polynomial(
+            _erfcx,
+            _erfc_of_erf,
+            (1 - ERFCX_CENTRE) / (1 + ERFCX_CENTRE),
+            (6 - ERFCX_CENTRE) / (6 + ERFCX_CENTRE),
+            {32: 4, 64: 12},
+            "the same as far as erf feels it, 1 <= x <= 6",
+        ),
         "ATAN": Polynomial(
             _atan,
             lambda z: z,
@@ -270,6 +306,23 @@ def polynomials() -> dict[str, Polynomial]:
             mpf("0.25"),
             {32: 4, 64: 11},
             "(asin(x) / x - 1) / x^2 in x^2, |x| <= 1 / 2",
+        ),
+        "ASINH": Polynomial(
+            _asinh,
+            lambda z: z,
+            0,
+            mpf("0.25"),
+            {32: 5, 64: 13},
+            "(asinh(x) / x - 1) / x^2 in x^2, |x| <= 1 / 2",
+        ),
+        "INVERSE_CBRT": Polynomial(
+            lambda f: (1 + f) ** (-mpf(1) / 3),
+            lambda f: (1 + f) ** (mpf(1) / 3),
+            mpmath.sqrt(mpf("0.5")) - mpf("1.001"),
+            mpmath.sqrt(mpf(2)) - mpf("0.999"),
+            {32: 4, 64: 6},
+            "(1 + f)^(-1/3), 1 + f from sqrt(1/2) to sqrt(2): a first guess, refined",
+            {32: 2.0**-14, 64: 2.0**-20},
         ),
     }
 

@@ -22,12 +22,16 @@ class Forward(Trace):
             self.refuse(primitive.name)
         tangents = [a._node if self.owns(a) else None for a in args]
         values = [self.lower(a) for a in args]
-        out = bind(primitive, values, params)
+        if primitive.dual is not None and self.recording:
+            out, tangent = primitive.dual(tangents, *values, **params)
+        else:
+            out, tangent = bind(primitive, values, params), None
         if primitive.multi:
             passed_only(primitive.name, self, out)
         if primitive.jvp is None or not self.recording:
             return out
-        tangent = primitive.push(tangents, out, *values, **params)
+        if tangent is None:
+            tangent = primitive.push(tangents, out, *values, **params)
         if primitive.multi:
             return tuple(
                 o if t is None or o.dtype.kind not in "fc" else box(o, self, conform(t, o))

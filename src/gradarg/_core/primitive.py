@@ -41,12 +41,15 @@ class Primitive:
     shape   `shape(*args, **params)`: a ShapeDtype, from ShapeDtypes and numbers
     multi   whether it returns a tuple; then `g`, `out` and tangents are tuples too
     spreads whether the output is at least as large as every argument
-    record  how a tape records it, where that is its own affair (custom_vjp)
+    record  how a tape records it, where that is its own affair (custom_vjp, scan)
+    dual    `dual(tangents, *args, **params)`: the output and its tangent, where one pass over both
+            saves one over the output alone (loops)
     """
 
     __slots__ = (
         "_reads",
         "batch",
+        "dual",
         "impl",
         "jvp",
         "multi",
@@ -68,10 +71,11 @@ class Primitive:
         shape: Rule | None = None,
         multi: bool = False,
         record: Rule | None = None,
+        dual: Rule | None = None,
         spreads: bool = False,
     ) -> None:
         self.name, self.impl, self.multi, self.record = name, impl, multi, record
-        self.spreads = spreads
+        self.spreads, self.dual = spreads, dual
         self.vjps, self.jvp = vjps, jvp
         self.batch: Rule = batch or loop
         self.shape: Rule = shape or partial(_no_shape, name)

@@ -191,7 +191,7 @@ class Tape(Trace):
             watch: list[Watch] = []
             for i in strange or ():
                 values[i] = foreign(values[i], primitive.name, watch)
-            return primitive.record(primitive, self, values, parents, watch)
+            return primitive.record(primitive, self, values, parents, params, watch)
         try:
             out = bind(primitive, values, params) if level else primitive.impl(*values, **params)
         except ValueError as error:

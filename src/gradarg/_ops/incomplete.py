@@ -21,7 +21,7 @@ from .._core.primitive import Primitive, elementwise
 from .elementwise import product, quotient
 from .quadrature import half_line
 from .scipy_rows import in_double, row
-from .special import digamma, gammaln, log, log1p_quiet, polygamma
+from .special import digamma, gammaln, log, log1p_quiet, polygamma, psi_step
 
 
 def growth(cumulant: Callable[[int, int], Any], m: int, n: int) -> Any:
@@ -54,12 +54,14 @@ def cumulants_of_beta(a: Any, b: Any, log_x: Any, log_y: Any) -> Callable[[int, 
     """The derivatives in a and b of log(x**(a - 1) * y**(b - 1) / beta(a, b))."""
 
     def cumulant(i: int, j: int) -> Any:
+        if i + j == 1:
+            return log_x + psi_step(a, b) if i else log_y + psi_step(b, a)
         k = polygamma(i + j - 1, a + b)
         if j == 0:
             k = k - polygamma(i - 1, a)
         if i == 0:
             k = k - polygamma(j - 1, b)
-        return k + log_x if (i, j) == (1, 0) else k + log_y if (i, j) == (0, 1) else k
+        return k
 
     return cumulant
 
@@ -192,9 +194,9 @@ def _betainc(a: Any, b: Any, x: Any, orders: tuple[int, int]) -> Any:
     a, b, x = a[where], b[where], x[where]
     y, logs = 1 - x, (np.log(x), np.log1p(-x))
     if n == 0:  # the side on which the logarithm has one sign
-        below = logs[0] <= digamma(a) - digamma(a + b)
+        below = logs[0] <= -psi_step(a, b)
     elif m == 0:
-        below = logs[1] >= digamma(b) - digamma(a + b)
+        below = logs[1] >= -psi_step(b, a)
     else:
         below = x < a / (a + b)
     found = np.empty_like(x)
@@ -215,11 +217,11 @@ def _beta_below(
     a: Any, b: Any, x: Any, y: Any, orders: tuple[int, int], cumulants: dict[tuple[int, int], Any]
 ) -> Any:
     """The integral over t = x exp(-s)."""
-    r = x / y
+    r = np.minimum(x / y, 1e300)
 
     def integrand(s: Any, a: Any, b: Any, r: Any, *k: Any) -> Any:
         log = np.log1p(-r * np.expm1(-s))  # of (1 - t) / (1 - x)
-        weight = np.exp(((b - 1) * r - a) * s - (b - 1) * (r * s - log))
+        weight = np.exp((b - 1) * log - a * s)
         of = dict(zip(cumulants, k))
         if (1, 0) in of:
             of[1, 0] = of[1, 0] - s
@@ -227,7 +229,7 @@ def _beta_below(
             of[0, 1] = of[0, 1] + log
         return weight * growth(lambda i, j: of[i, j], *orders)
 
-    steepness = np.maximum(np.abs(a - (b - 1) * r), np.sqrt(np.maximum(b, 1) * r * (1 + r)))
+    steepness = np.maximum(np.abs(a - (b - 1) * r), np.sqrt(np.maximum(b, 1) * r) * np.sqrt(1 + r))
     scale = 1 / np.maximum(np.maximum(1, r), steepness)
     length = (50 + np.maximum(b - 1, 0) * np.log1p(r)) / a
     length = np.maximum(length, 50 * scale)
@@ -282,8 +284,8 @@ gamma_density: Primitive = elementwise(
 beta_density: Primitive = elementwise(
     "beta_density",
     _beta_density,
-    lambda g, o, a, b, x: g * product(o, log(x) + digamma(a + b) - digamma(a)),
-    lambda g, o, a, b, x: g * product(o, log1p_quiet(-x) + digamma(a + b) - digamma(b)),
+    lambda g, o, a, b, x: g * product(o, log(x) + psi_step(a, b)),
+    lambda g, o, a, b, x: g * product(o, log1p_quiet(-x) + psi_step(b, a)),
     lambda g, o, a, b, x: g * product(o, quotient(a - 1, x) - quotient(b - 1, 1 - x)),
 )
 gammainc_derivative: Primitive = elementwise(

@@ -157,6 +157,22 @@ def _is_pole(x: Any) -> Any:
     return (x <= 0) & (x == np.floor(x))
 
 
+def psi_step(x: Any, d: Any) -> Any:
+    """digamma(x + d) - digamma(x); for a large x from the difference of the series."""
+    large = (np.real(x) > 16) & (np.real(x + d) > 16)
+    x0, d0 = np.where(large, x, 16), np.where(large, d, 0)
+    u, v = 1 / x0, 1 / (x0 + d0)
+    total: Any = 0.0
+    both: Any = 1.0  # u**2k - v**2k over u**2 - v**2, by recurrence
+    power = v * v
+    for k, number in enumerate(BERNOULLI[1:8], 1):
+        total = total + number / (2 * k) * both
+        both, power = both * (u * u) + power, power * (v * v)
+    series = np.log1p(d0 * u) + d0 * u * v * (0.5 + (u + v) * total)
+    a, b = np.where(large, 1, x), np.where(large, 1, x + d)
+    return np.where(large, series, digamma(b) - digamma(a))
+
+
 def _binom_dn(g: Any, o: Any, n: Any, k: Any) -> Any:
     pole = _is_pole(n - k + 1)
     rest = np.where(pole, 1, n - k + 1)
@@ -182,12 +198,14 @@ def _poch_dz(g: Any, o: Any, z: Any, m: Any) -> Any:
     pole, end_pole = _is_pole(z), _is_pole(z + m)
     left = end_pole & pole
     zero = pole & ~end_pole
-    u, v = np.where(pole, 1, z), np.where(pole, 1, z + m)
+    u = np.where(pole, 1, z)
     a, b = np.where(left, 1 - z - m, 1), np.where(left, 1 - z, 1)
     top = np.where(zero, z + m, 1)
     at_zero = gamma(top) * (digamma(top) * rgamma(z) + _rgamma_slope(z))
     reflected = o * (digamma(a) - digamma(b))
-    return g * np.where(left, reflected, np.where(zero, at_zero, o * (digamma(v) - digamma(u))))
+    return g * np.where(
+        left, reflected, np.where(zero, at_zero, o * psi_step(u, np.where(pole, 0, m)))
+    )
 
 
 gamma: Primitive = row("gamma", lambda g, o, x: g * (o * digamma(x)))
@@ -204,13 +222,13 @@ polygamma: Primitive = of(
 gammasgn = constant("gammasgn", scipy_function("gammasgn"))
 beta = row(
     "beta",
-    lambda g, o, a, b: g * (o * (digamma(a) - digamma(a + b))),
-    lambda g, o, a, b: g * (o * (digamma(b) - digamma(a + b))),
+    lambda g, o, a, b: g * (-o * psi_step(a, b)),
+    lambda g, o, a, b: g * (-o * psi_step(b, a)),
 )
 betaln = row(
     "betaln",
-    lambda g, _o, a, b: g * (digamma(a) - digamma(a + b)),
-    lambda g, _o, a, b: g * (digamma(b) - digamma(a + b)),
+    lambda g, _o, a, b: -g * psi_step(a, b),
+    lambda g, _o, a, b: -g * psi_step(b, a),
 )
 poch = row("poch", _poch_dz, lambda g, o, z, m: g * (o * digamma(z + m)))
 binom = row("binom", _binom_dn, _binom_dk)

@@ -268,7 +268,9 @@ def _with_vjp(f: Flat, forward: Callable[..., Any], backward: Callable[..., Any]
     def again(_p: Any, g: Any, _out: Any, *args: Any) -> Any:
         return backward(forward(*args)[1], g)
 
-    def record(p: Primitive, tape: Tape, values: Any, parents: Any, watch: list[Watch]) -> Any:
+    def record(
+        p: Primitive, tape: Tape, values: Any, parents: Any, _k: Any, watch: list[Watch]
+    ) -> Any:
         outs, residuals = forward(*values)
         residuals = tree.map(lambda r: foreign(r, p.name, watch), residuals)
 

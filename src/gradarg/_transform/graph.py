@@ -85,8 +85,12 @@ class Graph:
         for equation in self.equations:
             outs = ", ".join(f"{names[o]}: {o.type}" for o in equation.outs)
             args = [names[i] if isinstance(i, Var) else _constant(i) for i in equation.inputs]
-            args += [f"{k}={v}" for k, v in equation.params.items()]
+            shown = {k: str(v) for k, v in equation.params.items()}
+            args += [f"{k}={v}" for k, v in shown.items() if "\n" not in v]
             lines.append(f"    {outs} = {equation.primitive.name}({', '.join(args)})")
+            # a graph within, as of a loop's body
+            inner = [f"{k} = {v}" for k, v in shown.items() if "\n" in v]
+            lines += [f"        {line}" for text in inner for line in text.split("\n")]
         result = ", ".join(names[o] if isinstance(o, Var) else _constant(o) for o in self.outputs)
         return "\n".join([*lines, f"    return {result}"])
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cache
 
-from . import circular, exponential, normal, powers
+from . import circular, exponential, inverse, normal, powers
 from .code import Code, Value, copysign, rint, sqrt
 
 _TABLE: dict[str, Callable[..., Value]] = {
@@ -36,9 +36,19 @@ _TABLE: dict[str, Callable[..., Value]] = {
     "sin": circular.sin,
     "cos": circular.cos,
     "tan": circular.tan,
+    "arcsin": inverse.arcsin,
+    "arccos": inverse.arccos,
+    "arctan": inverse.arctan,
+    "arctan2": inverse.arctan2,
+    "arcsinh": inverse.arcsinh,
+    "arccosh": inverse.arccosh,
+    "arctanh": inverse.arctanh,
     "erf": normal.erf,
     "erfc": normal.erfc,
+    "erfcx": normal.erfcx,
+    "ndtr": normal.ndtr,
     "pow": powers.pow,
+    "cbrt": powers.cbrt,
     "sqrt": sqrt,
     "rsqrt": powers.rsqrt,
     "rint": rint,
@@ -49,7 +59,7 @@ _TABLE: dict[str, Callable[..., Value]] = {
     "copysign": copysign,
 }
 
-_TWO_ARGUMENTS = {"pow", "copysign"}
+_TWO_ARGUMENTS = {"arctan2", "pow", "copysign"}
 
 # The names, and how many arguments each takes.
 FUNCTIONS: dict[str, int] = {name: 1 + (name in _TWO_ARGUMENTS) for name in _TABLE}
@@ -67,7 +77,8 @@ def symbol(name: str, type: str) -> str:
 
 def definitions(names: Iterable[tuple[str, str]]) -> str:
     """IR that defines each asked (function, type) once, below the intrinsics that they call."""
-    bodies, intrinsics = [], set()
+    bodies: list[str] = []
+    intrinsics: set[str] = set()
     for name, type in dict.fromkeys(names):
         body, called = _definition(name, type)
         bodies.append(body)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from .code import (
     NAN,
     Value,
+    clip,
     divide,
     fast_two_sum,
     fma,
@@ -22,7 +23,7 @@ from .code import (
     two_product,
     two_sum,
 )
-from .coefficients import COS, SIN
+from .coefficients import COS, SIN, SIN_WIDE
 
 LIMIT = 2.0**45
 
@@ -40,15 +41,15 @@ class Turn:
 
 
 def turn(x: Value) -> Turn:
-    wide = x if x.bits == 64 else x.double
+    wide = x if x.bits == 64 else x.as_double
     magic = 1.5 * 2.0**52
     shifted = fma(wide, TWO_OVER_PI, magic)
     n = shifted - magic
     part = fma(n, -HALF_PI[0], wide)  # exact
     if x.bits == 32:
         part = fma(n, -HALF_PI[1], part)
-        r = part.float
-        return Turn(shifted.pattern.i32, r, (part - r.double).float)
+        r = part.as_float
+        return Turn(shifted.pattern.as_i32, r, (part - r.as_double).as_float)
     product, error = two_product(n, -HALF_PI[1])
     total, lost = two_sum(part, product)
     return Turn(shifted.pattern, *fast_two_sum(total, fma(n, -HALF_PI[2], error + lost)))
@@ -88,17 +89,37 @@ def _within_limit(x: Value, result: Value) -> Value:
     return select(abs(x) <= LIMIT, result, NAN)
 
 
+def _half_turn(x: Value, advance: float) -> Value:
+    """sin(x + advance * pi) of a float: x = (n - advance) pi + r, |r| <= pi / 2, one polynomial."""
+    magic = 1.5 * 2.0**52
+    wide = x.as_double
+    shifted = fma(wide, 0.5 * TWO_OVER_PI, advance) + magic
+    n = shifted - magic - advance
+    part = fma(n, -2.0 * HALF_PI[0], wide)  # exact
+    r = fma(n, -2.0 * HALF_PI[1], part).as_float
+    z = r * r
+    sine = clip(fma(r * z, polynomial(z, SIN_WIDE[32]), r), -1.0, 1.0)
+    return (sine.pattern ^ (shifted.pattern.as_i32 << 31)).real
+
+
 def sin(x: Value) -> Value:
-    t = turn(x)
-    even = (t.quadrant & 1).equals(0)
-    result = _signed(_choose(even, _sine(t), _cosine(t))[0], t.quadrant)
+    if x.bits == 32:
+        result = _half_turn(x, 0.0)
+    else:
+        t = turn(x)
+        even = (t.quadrant & 1).equals(0)
+        result = _signed(_choose(even, _sine(t), _cosine(t))[0], t.quadrant)
     return select(is_tiny(x), x, _within_limit(x, result))
 
 
 def cos(x: Value) -> Value:
-    t = turn(x)
-    even = (t.quadrant & 1).equals(0)
-    return _within_limit(x, _signed(_choose(even, _cosine(t), _sine(t))[0], t.quadrant + 1))
+    if x.bits == 32:
+        result = _half_turn(x, 0.5)
+    else:
+        t = turn(x)
+        even = (t.quadrant & 1).equals(0)
+        result = _signed(_choose(even, _cosine(t), _sine(t))[0], t.quadrant + 1)
+    return _within_limit(x, result)
 
 
 def tan(x: Value) -> Value:

@@ -3,7 +3,7 @@
     x = code.argument("x")
     y = select(x < 0, -x, fma(x, x, 1.0))
 
-emits one line of IR for each operation and returns the name of its result. There are no branches and
+emits one line of IR for each operation and gives the name of its result. There are no branches and
 no memory, so that the loop vectoriser can take any such code to vectors of any width. No operation
 carries fast-math flags: compensated arithmetic stands as it is written.
 """
@@ -33,8 +33,13 @@ class Code:
     intrinsics: set[str] = field(default_factory=set)  # "float @llvm.fma.f32(float, float, float)"
     known: dict[str, Value] = field(default_factory=dict)
 
+    @property
+    def real(self) -> str:
+        """The type that the function is about."""
+        return _REAL[self.bits]
+
     def argument(self, name: str) -> Value:
-        return Value(self, f"%{name}", _REAL[self.bits])
+        return Value(self, f"%{name}", self.real)
 
     def emit(self, type: str, text: str) -> Value:
         """The value of an instruction; the same one, where the same was asked before."""
@@ -87,40 +92,40 @@ class Value:
         return self._cast("bitcast", _REAL[self.bits])
 
     @property
-    def double(self) -> Value:
+    def as_double(self) -> Value:
         return self._cast("fpext", "double")
 
     @property
-    def float(self) -> Value:
+    def as_float(self) -> Value:
         return self._cast("fptrunc", "float")
 
     @property
-    def i32(self) -> Value:
+    def as_i32(self) -> Value:
         return self._cast("trunc", "i32")
 
     def __add__(self, other: Value | float) -> Value:
         return self._operate("add", other)
 
     def __radd__(self, other: float) -> Value:
-        return self._lift(other) + self
+        return self.lift(other) + self
 
     def __sub__(self, other: Value | float) -> Value:
         return self._operate("sub", other)
 
     def __rsub__(self, other: float) -> Value:
-        return self._lift(other) - self
+        return self.lift(other) - self
 
     def __mul__(self, other: Value | float) -> Value:
         return self._operate("mul", other)
 
     def __rmul__(self, other: float) -> Value:
-        return self._lift(other) * self
+        return self.lift(other) * self
 
     def __truediv__(self, other: Value | float) -> Value:
         return self._operate("div", other)
 
     def __rtruediv__(self, other: float) -> Value:
-        return self._lift(other) / self
+        return self.lift(other) / self
 
     def __neg__(self) -> Value:
         return self.code.emit(self.type, f"fneg {self.type} {self.name}")
@@ -158,30 +163,26 @@ class Value:
 
     def equals(self, other: Value | float) -> Value:
         if self.type.startswith("i"):
-            return self.code.emit(
-                "i1", f"icmp eq {self.type} {self.name}, {self._lift(other).name}"
-            )
+            return self.code.emit("i1", f"icmp eq {self.type} {self.name}, {self.lift(other).name}")
         return self._compare("oeq", other)
 
     def differs(self, other: Value | float) -> Value:
         """True for NaN, which differs from itself too."""
         return self._compare("une", other)
 
-    def _lift(self, other: Value | float) -> Value:
+    def lift(self, other: Value | float) -> Value:
         return other if isinstance(other, Value) else self.code.constant(other, self.type)
 
     def _operate(self, name: str, other: Value | float) -> Value:
         name = name if self.type.startswith("i") else f"f{name}"
-        text = f"{name} {self.type} {self.name}, {self._lift(other).name}"
+        text = f"{name} {self.type} {self.name}, {self.lift(other).name}"
         return self.code.emit(self.type, text)
 
     def _bitwise(self, name: str, other: Value | int) -> Value:
-        return self.code.emit(
-            self.type, f"{name} {self.type} {self.name}, {self._lift(other).name}"
-        )
+        return self.code.emit(self.type, f"{name} {self.type} {self.name}, {self.lift(other).name}")
 
     def _compare(self, name: str, other: Value | float) -> Value:
-        text = f"fcmp {name} {self.type} {self.name}, {self._lift(other).name}"
+        text = f"fcmp {name} {self.type} {self.name}, {self.lift(other).name}"
         return self.code.emit("i1", text)
 
     def _cast(self, name: str, type: str) -> Value:
@@ -193,14 +194,14 @@ class Value:
 
 def fma(x: Value, y: Value | float, z: Value | float) -> Value:
     """x * y + z, rounded once."""
-    return x.code.intrinsic("fma", x, x._lift(y), x._lift(z))
+    return x.code.intrinsic("fma", x, x.lift(y), x.lift(z))
 
 
 def select(condition: Value, x: Value | float, y: Value | float) -> Value:
     """`x` where the condition holds, `y` elsewhere; one of them is a Value."""
     like = x if isinstance(x, Value) else y
     assert isinstance(like, Value)
-    x, y = like._lift(x), like._lift(y)
+    x, y = like.lift(x), like.lift(y)
     text = f"select i1 {condition.name}, {x.type} {x.name}, {y.type} {y.name}"
     return like.code.emit(like.type, text)
 
@@ -218,7 +219,7 @@ def copysign(x: Value, sign: Value) -> Value:
 
 
 def clip(x: Value, low: float, high: float) -> Value:
-    """`x` between two bounds; NaN stays NaN, as it does in the vector minimum of x86 this becomes."""
+    """`x` between two bounds; NaN stays NaN. On x86 these are two instructions, min and max."""
     x = select(x < low, low, x)
     return select(x > high, high, x)
 
@@ -233,7 +234,7 @@ def lifted(x: Value) -> tuple[Value, Value, int]:
 def polynomial(z: Value, coefficients: Sequence[float]) -> Value:
     """sum c[k] z**k by Horner's rule: its latency hides behind the neighbours in the loop."""
     *rest, last = coefficients
-    total = z._lift(last)
+    total = z.lift(last)
     for c in reversed(rest):
         total = fma(total, z, c)
     return total
@@ -241,7 +242,7 @@ def polynomial(z: Value, coefficients: Sequence[float]) -> Value:
 
 def two_sum(x: Value | float, y: Value) -> tuple[Value, Value]:
     """x + y as the rounded sum and its error, exactly (Knuth)."""
-    x = y._lift(x)
+    x = y.lift(x)
     total = x + y
     part = total - x
     return total, (x - (total - part)) + (y - part)
@@ -249,7 +250,7 @@ def two_sum(x: Value | float, y: Value) -> tuple[Value, Value]:
 
 def fast_two_sum(x: Value | float, y: Value) -> tuple[Value, Value]:
     """The same where x is 0 or |x| >= |y| (Dekker)."""
-    x = y._lift(x)
+    x = y.lift(x)
     total = x + y
     return total, (x - total) + y
 
@@ -266,6 +267,13 @@ def divide(x: Value, x_low: Value | float, y: Value, y_low: Value) -> Value:
     q = x * inverse
     lacks = fma(-q, y_low, fma(-q, y, x) + x_low)
     return fma(lacks, inverse, q)
+
+
+def sqrt_of_sum(x: Value, low: Value) -> tuple[Value, Value]:
+    """sqrt(x + low) as a sum, for x >= 0; at 0 it is 0."""
+    root = sqrt(x)
+    slope = 0.5 / select(root.equals(0.0), 1.0, root)
+    return root, (fma(-root, root, x) + low) * slope
 
 
 def is_tiny(x: Value) -> Value:

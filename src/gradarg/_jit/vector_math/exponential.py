@@ -1,8 +1,8 @@
 """Exponentials, logarithms and what is made of them.
 
-Both rest on a reduction: e^x = 2^n e^r with |r| <= log(2) / 2, and log(x) = e log(2) + log(m) with m
-between sqrt(1/2) and sqrt(2). Where a result is made of several such steps, their rounding errors
-are carried along as the low part of a sum.
+Both rest on a reduction: e^x = 2^n e^r with |r| <= log(2) / 2, and log(x) = e log(2) + log(1 + f)
+with 1 + f between sqrt(1/2) and sqrt(2). Where a result takes several such steps, their rounding
+errors are carried along as the low part of a sum.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .code import (
     two_product,
     two_sum,
 )
-from .coefficients import EXP, LOG, SINH
+from .coefficients import EXP, LOG, LOG1P, SINH
 
 Number = tuple[float, float]  # the nearest float of the type, and what it lacks
 
@@ -54,7 +54,7 @@ LOG10_2: dict[int, Number] = {
     64: (0.3010299956639812, -2.8037281277851704e-18),
 }
 
-# Beyond these e^x is 0 or infinite after rounding, with a margin; `HIGH` is just above log(largest).
+# Below `LOW` e^x rounds to 0; `HIGH` is just above the logarithm of the largest float.
 LOW = {32: -105.0, 64: -747.0}
 HIGH = {32: 88.75, 64: 709.80}
 
@@ -64,12 +64,23 @@ HIGH = {32: 88.75, 64: 709.80}
 
 @dataclass(frozen=True)
 class Power:
-    """e^x = 2^n (1 + r + rest), |r| <= log(2) / 2, where r + rest counts as exact."""
+    """e^x = 2^n e^(r + error), |r| <= log(2) / 2, where r + error counts as exact."""
 
     r: Value
-    rest: Value
+    error: Value
+    coefficients: Sequence[float]
     shifted: Value  # n + magic + 2 bias, whose low bits are n + 2 bias
     halved: Value  # n / 2 + magic + bias, rounded
+
+    @property
+    def mantissa(self) -> Value:
+        """e^r, to about one unit in the last place."""
+        return fma(fma(polynomial(self.r, self.coefficients), self.r, 1.0), self.r, 1.0)
+
+    @property
+    def rest(self) -> Value:
+        """e^(r + error) - 1 - r: with r itself, it has more than the type's precision."""
+        return fma(self.r * self.r, polynomial(self.r, self.coefficients), self.error)
 
     @property
     def halves(self) -> tuple[Value, Value]:
@@ -111,7 +122,7 @@ def power(
         error = fma(n, -rest, part - r)
     if low is not None:
         r, error = fast_two_sum(r, error + low)
-    return Power(r, fma(r * r, polynomial(r, coefficients or EXP[bits]), error), shifted, halved)
+    return Power(r, error, coefficients or EXP[bits], shifted, halved)
 
 
 def exp(x: Value) -> Value:
@@ -125,7 +136,7 @@ def exp2(x: Value) -> Value:
 
 def _exp(p: Power) -> Value:
     first, second = p.halves
-    return (1.0 + (p.r + p.rest)) * first * second
+    return p.mantissa * first * second
 
 
 def expm1(x: Value) -> Value:
@@ -181,7 +192,15 @@ def sigmoid(x: Value) -> Value:
 
 def softplus(x: Value) -> Value:
     """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
-    return select(x < 0.0, 0.0, x) + _log1p(exp(-abs(x)))
+    y = exp(-abs(x))
+    # log(1 + y) = 2 atanh(s) with s = y / (2 + y), and `lost` the rounding error of 2 s.
+    below, error = fast_two_sum(2.0, y)
+    inverse = 1.0 / below
+    s = y * inverse
+    lost = 2.0 * inverse * fma(-s, error, fma(-s, below, y))
+    z = s * s
+    near = 2.0 * s + fma(s * z, polynomial(z, LOG1P[x.bits]), lost)
+    return select(x < 0.0, 0.0, x) + near
 
 
 def log_sigmoid(x: Value) -> Value:
@@ -213,7 +232,7 @@ def parts(x: Value, lifted: Value | None = None, by: int = 0) -> Parts:
     pattern = (bias + significand) << significand
     offset = magic + bias
     e = ((biased >> significand) | pattern).real
-    e = e - (offset if lifted is None else select(lifted, e._lift(offset + by), offset))
+    e = e - (offset if lifted is None else select(lifted, e.lift(offset + by), offset))
     m = (x.pattern - exponent + one).real
     return Parts(m - 1.0, e, (2 * one - exponent).real)
 
@@ -231,7 +250,7 @@ def log1p_of_part(f: Value) -> tuple[Value, Value]:
 def _log_ends(x: Value, result: Value) -> Value:
     """log at inf, NaN, 0 and below."""
     result = select(x < INFINITY, result, x)
-    return select(x > 0.0, result, select(x.equals(0.0), x._lift(-INFINITY), NAN))
+    return select(x > 0.0, result, select(x.equals(0.0), x.lift(-INFINITY), NAN))
 
 
 def _logarithm(x: Value, finish: Callable[[Value, Value, Value], Value]) -> Value:
@@ -275,16 +294,22 @@ def _times(high: Value, low: Value, number: Number) -> tuple[Value, Value]:
 
 
 def log1p(x: Value) -> Value:
-    result = select(x > -1.0, _log1p(x), select(x.equals(-1.0), x._lift(-INFINITY), NAN))
+    result = select(x > -1.0, _log1p(x), select(x.equals(-1.0), x.lift(-INFINITY), NAN))
     return select(is_tiny(x), x, select(x.equals(INFINITY), x, result))
 
 
 def _log1p(x: Value) -> Value:
-    """log(1 + x) for finite x > -1; the error of 1 + x goes through the slope of log."""
-    total, error = two_sum(1.0, x)
-    p = parts(total)
+    """log(1 + x) for finite x > -1."""
+    return log_of_sum(*two_sum(1.0, x))
+
+
+def log_of_sum(x: Value, error: Value, doublings: Value | float = 0.0) -> Value:
+    """log(x + error) + doublings * log(2), for finite normal x > 0 and |error| < ulp(x) or so."""
+    p = parts(x)
     high, low = log1p_of_part(p.f)
     # 1 / (1 + f) to five bits or more is enough here.
     slope = fma(p.f, fma(p.f, 1.0 - p.f, -1.0), 1.0)
-    error = select(x < 4.0 * 2.0 ** SIGNIFICAND[x.bits], error * p.scale, 0.0)
-    return _natural(p.e, high, fma(error, slope, low))
+    large = x > 16.0 * 2.0 ** SIGNIFICAND[x.bits]  # where 2^-e may be no number
+    error = select(large, 0.0, error * p.scale)
+    e = p.e if isinstance(doublings, float) else p.e + doublings
+    return _natural(e, high, fma(error, slope, low))

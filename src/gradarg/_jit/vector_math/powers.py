@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from .code import (
+    BIAS,
     INFINITY,
     NAN,
+    SIGNIFICAND,
     Value,
     clip,
+    copysign,
     fast_two_sum,
     fma,
     lifted,
@@ -16,7 +19,7 @@ from .code import (
     sqrt,
     two_product,
 )
-from .coefficients import EXP, POW
+from .coefficients import EXP, INVERSE_CBRT, POW
 from .exponential import LOG2, LOG2_SHORT, LOW, parts, power
 
 THIRD = (0.3333333333333333, 1.850371707708594e-17)
@@ -38,16 +41,16 @@ def pow(x: Value, y: Value) -> Value:
 
 
 def _pow_float(x: Value, y: Value) -> Value:
-    """In double arithmetic: every float is normal there, and one product carries all that counts."""
-    wide = x.double
+    """In double arithmetic: every float is normal there, and products carry all that counts."""
+    wide = x.as_double
     p = parts(wide)
     s = p.f / (p.f + 2.0)
     z = s * s
     series = fma(z, fma(z, polynomial(z, POW[32]), THIRD[0]), 1.0)
     logarithm = fma(p.e, LOG2[64][0], (2.0 * s) * series)
-    exponent = clip(y.double * _log_ends(wide, logarithm), -300.0, 300.0)
+    exponent = clip(y.as_double * _log_ends(wide, logarithm), -300.0, 300.0)
     q = power(exponent, EXP[32])
-    return (q.scale() * (1.0 + (q.r + q.rest))).float
+    return (q.mantissa * q.scale()).as_float
 
 
 def _pow_double(x: Value, y: Value) -> Value:
@@ -91,3 +94,26 @@ def _logarithm(x: Value) -> tuple[Value, Value]:
 
 def rsqrt(x: Value) -> Value:
     return 1.0 / sqrt(x)
+
+
+def cbrt(x: Value) -> Value:
+    """2^k m^(1/3), 1/3 < m < 3: a guess of m^(-1/3), Newton steps, and one on the root itself."""
+    size = abs(x)
+    p = parts(*lifted(size))
+    k = rint(p.e * (1.0 / 3.0))
+    rest = fma(k, -3.0, p.e)
+    below, above = rest.equals(-1.0), rest.equals(1.0)
+    m = (p.f + 1.0) * select(below, x.lift(0.5), select(above, x.lift(2.0), 1.0))
+    root_2 = 1.259921049894873
+    guess = select(below, x.lift(root_2), select(above, x.lift(1.0 / root_2), 1.0))
+    r = guess * polynomial(p.f, INVERSE_CBRT[x.bits])
+    for _ in range({32: 1, 64: 2}[x.bits]):
+        r = fma(r * (1.0 / 3.0), fma(-m * r * r, r, 1.0), r)
+    root = m * r * r
+    square, error = two_product(root, root)
+    lacks = fma(-root, error, fma(-root, square, m))
+    root = fma(lacks * (1.0 / 3.0), r * r, root)
+    magic, significand = 1.5 * 2.0 ** SIGNIFICAND[x.bits], SIGNIFICAND[x.bits]
+    scale = (((k + (magic + BIAS[x.bits])).pattern) << significand).real
+    ends = (size < INFINITY) & (size > 0.0)
+    return copysign(select(ends, root * scale, size), x)
