@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from .._ops import elementwise
+from .._ops import elementwise, special
 from . import pool
 from .kernel import END_REDUCTIONS, ROW_REDUCTIONS, Kernel, Value
 
@@ -64,6 +64,8 @@ _LINES = {
         "minimum({x}, 0, out={o})", "subtract({o}, {t}, {o})",
     ],
     "float_power": ["power({x}, {y}, {o})"],
+    "erf": ["copyto({o}, erf({x}))"],  # SciPy's
+    "erfc": ["copyto({o}, erfc({x}))"],
     "where": ["copyto({o}, where({x}, {y}, {z}))"],
 }  # fmt: skip
 _FAST = {"product": ["multiply({x}, {y}, {o})"], "quotient": ["divide({x}, {y}, {o})"]}
@@ -73,7 +75,7 @@ _CAREFUL = {
 }
 _HANDS_ON |= {
     "positive", "relu", "sigmoid", "softplus", "log_sigmoid", "product", "quotient",
-    "where", "pick", "one_hot", *ROW_REDUCTIONS,
+    "where", "pick", "one_hot", "erf", "erfc", *ROW_REDUCTIONS,
 }  # fmt: skip
 _WITH_BUFFER = {"softplus", "log_sigmoid"}
 _ELSEWHERE = {"integer_power", "one_hot"}  # write their result before they have read all
@@ -483,6 +485,7 @@ _SCOPE: dict[str, Any] = {
     "add_reduce": np.add.reduce, "maximum_reduce": np.maximum.reduce,
     "minimum_reduce": np.minimum.reduce, "column_sum": _column_sum,
     "product": elementwise.product.impl, "quotient": elementwise.quotient.impl,
+    "erf": special.erf.impl, "erfc": special.erfc.impl,
 }  # fmt: skip
 
 
