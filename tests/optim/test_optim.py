@@ -26,8 +26,9 @@ ADAM_OPTIONS = [
     {"lr": 0.05, "weight_decay": 0.2},
     {"lr": 0.05, "betas": (0.0, 0.0), "eps": 0.1},
 ]
-CASES = [("SGD", o) for o in SGD_OPTIONS] + [("Adam", o) for o in ADAM_OPTIONS]
-PURE = {"SGD": optim.sgd, "Adam": optim.adam}
+CASES = [("SGD", o) for o in SGD_OPTIONS]
+CASES += [(name, o) for name in ("Adam", "AdamW") for o in ADAM_OPTIONS]
+PURE = {"SGD": optim.sgd, "Adam": optim.adam, "AdamW": optim.adamw}
 
 RNG = np.random.default_rng(0)
 START = [RNG.standard_normal((3, 2)), RNG.standard_normal(4), np.array(1.5)]
@@ -55,7 +56,11 @@ def transcribed(name, options):
             p, c = float(start[i]), float(curvature[i])
             b = m = v = 0.0
             for t in range(1, STEPS + 1):
-                g = gradient(p, c) + options.get("weight_decay", 0) * p
+                g = gradient(p, c)
+                if name == "AdamW":
+                    p *= 1 - options.get("lr", 1e-3) * options.get("weight_decay", 0.01)
+                else:
+                    g += options.get("weight_decay", 0) * p
                 if name == "SGD":
                     mu = options.get("momentum", 0)
                     b = g if t == 1 else mu * b + (1 - options.get("dampening", 0)) * g

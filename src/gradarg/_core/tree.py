@@ -105,10 +105,10 @@ def register(kind: type, flatten: Flatten, unflatten: Unflatten) -> None:
     _REGISTRY[kind] = (flatten, unflatten)
 
 
-def flatten(tree: Any, whole: Callable[[type], bool] | None = None) -> tuple[list[Any], Structure]:
+def flatten(tree: Any, whole: Callable[[Any], bool] | None = None) -> tuple[list[Any], Structure]:
     """The leaves of a tree, in a fixed order, and its structure.
 
-    Containers of types that are `whole` count as leaves.
+    A container that is `whole` counts as a leaf.
 
     >>> leaves, structure = flatten({"w": [1, 2], "b": (3, None)})
     >>> leaves, str(structure)
@@ -120,9 +120,9 @@ def flatten(tree: Any, whole: Callable[[type], bool] | None = None) -> tuple[lis
     return leaves, _walk(tree, leaves, whole)
 
 
-def _walk(tree: Any, leaves: list[Any], whole: Callable[[type], bool] | None) -> Structure:
+def _walk(tree: Any, leaves: list[Any], whole: Callable[[Any], bool] | None) -> Structure:
     handlers = _handlers(type(tree))
-    if handlers is None or (whole is not None and whole(type(tree))):
+    if handlers is None or (whole is not None and whole(tree)):
         leaves.append(tree)
         return LEAF
     before = len(leaves)

@@ -26,7 +26,7 @@ from .._transform.graph import Graph, stage
 from .._transform.reverse import vjp
 from . import backends
 from .draws import Draw, baked
-from .opened import Elsewhere, Opened, Staging, Write, put_back
+from .opened import Elsewhere, Opened, Staging, Write, apart, put_back
 from .program import Program
 
 _KEPT = 128  # programs of one function; the longest unused goes first
@@ -40,7 +40,9 @@ class Entry:
 
     def __init__(self, graph: Graph, backend: str, result: tree.Structure) -> None:
         self.graph, self.backend, self.result = graph, backend, result
-        self.returned: list[Any] = []  # of each leaf of the result its output, or which argument
+        # of each leaf of the result its output, or -1 - n: the argument n as it came
+        self.returned = list(range(len(graph.outputs)))
+        self.count = len(graph.outputs)  # how many outputs are part of the result
         self.writes: list[Write] = []  # where the outputs after those of the result go
         self.draws: list[Draw] = []
         self.grads: list[int] = []  # the tensors whose grad is an argument too
@@ -71,16 +73,17 @@ class Entry:
         arrays = list(opened.inputs)
         arrays += [opened.tensors[n][0]._node.grad for n in self.grads]
         arrays += [draw.of(opened.generator(draw.generator)) for draw in self.draws]
+        plain = [a._inner if isinstance(a, Box) else a for a in arrays]
         if not self.closed and any(isinstance(a, Box) and a._node is not None for a in arrays):
-            outs = bind(self.primitive, arrays)
+            outs = list(bind(self.primitive, arrays))
+            found = [o._inner for o in outs]
         else:
-            plain = [a._inner if isinstance(a, Box) else a for a in arrays]
-            outs = owned(self.program.run(*plain), arrays, self.constants)
-        if not self.writes and len(self.returned) == len(outs):
-            return self.result.unflatten(outs)
-        count = len(outs) - sum(w.kind in _WITH_OUTPUT for w in self.writes)
-        put_back(opened, self.writes, [bare(o) for o in outs[count:]])
-        leaves = [outs[r] if r.__class__ is int else opened.argument(r) for r in self.returned]
+            found = list(self.program.run(*plain))
+            outs = owned(found[: self.count], arrays, self.constants)
+        if self.writes:
+            others = [*plain, *self.constants, *(bare(o) for o in outs[: self.count])]
+            put_back(opened, self.writes, apart(found[self.count :], others))
+        leaves = [outs[r] if r >= 0 else opened.holders[-1 - r] for r in self.returned]
         return self.result.unflatten(leaves)
 
     def flat(self, *leaves: Any) -> tuple[Any, ...]:
@@ -184,10 +187,9 @@ class Jitted:
         if isinstance(given, Opened):
             return entry(given)
         outs = bind(entry.primitive, given)
-        count = len(entry.returned)
-        for write, out in zip(entry.writes, outs[count:]):
+        for write, out in zip(entry.writes, outs[entry.count :]):
             views.store(given[write.number], out, "A write inside ga.jit")
-        return entry.result.unflatten(outs[:count])
+        return entry.result.unflatten(outs[: entry.count])
 
     def _entry(self, args: Any, kwargs: Any) -> tuple[Entry, Any]:
         """The program for these arguments, and what it is given."""
@@ -236,23 +238,26 @@ class Jitted:
             with nullcontext() if EAGER.recording else no_grad():
                 moving, named = structure.unflatten(leaves)
                 out = self._f(*self._given(moving, args), **named)
-            results, result = tree.flatten(out, _whole)
+            results, result = tree.flatten(out, opened.holds)
             outputs: list[Any] = []
-            returned: list[Any] = []
+            returned: list[int] = []
             alive = False
             for leaf in results:
-                place: Any = opened.place(leaf)
-                if place is None:
-                    value, lives = staging.output(leaf)
-                    place, alive = len(outputs), alive or lives
-                    outputs.append(numeric(value, name))
-                returned.append(place)
+                if opened.holds(leaf):
+                    returned.append(-1 - opened.number_of(leaf))
+                    continue
+                value, lives = staging.output(leaf)
+                alive = alive or lives
+                returned.append(len(outputs))
+                outputs.append(numeric(value, name))
+            count = len(outputs)
             writes, values = staging.writes()
             outputs = [_mark(trace, o) for o in (*outputs, *values)]
         inputs = [*staging.inputs, *staging.tape.grad_vars, *staging.draw_vars]
         graph = Graph(_name(self._f), inputs, trace.equations, outputs, tree.LEAF, tree.LEAF)
         entry = Entry(graph, self._backend, result)
-        entry.returned, entry.writes, entry.draws = returned, writes, staging.draws
+        entry.returned, entry.count = returned, count
+        entry.writes, entry.draws = writes, staging.draws
         entry.reads_grads = bool(staging.tape.grads_read)
         entry.grads = staging.tape.grads_given
         changed = any(w.kind in ("tensor", "grad", "no grad") for w in writes)
@@ -308,7 +313,7 @@ class Jitted:
             graph = stage(on_arrays, *(ShapeDtype(*t) for t in types))
         (count, result), *_ = results
         entry = Entry(graph, self._backend, result)
-        entry.returned, entry.writes = list(range(count)), written
+        entry.count, entry.writes = count, written
         return entry
 
     def _say_if_often(self, key: Any) -> None:
@@ -349,13 +354,12 @@ class Jitted:
 
 
 _ARRAYS = (Box, np.ndarray, np.generic, float)
-_WITH_OUTPUT = ("cell", "into", "tensor", "grad", "attribute")
 _STAGING = threading.RLock()  # the parts of arguments are staged values meanwhile
 
 
-def _whole(kind: type) -> bool:
+def _whole(value: Any) -> bool:
     """Whether an object is passed as it is, and says itself what it holds."""
-    return hasattr(kind, "__jit__")
+    return hasattr(type(value), "__jit__")
 
 
 def _name(f: Any) -> str:

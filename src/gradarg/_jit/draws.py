@@ -47,6 +47,7 @@ class Draws(np.random.Generator):
     def __init__(self, note: Callable[[Draw, Any], Any], number: int) -> None:
         super().__init__(np.random.PCG64(0))
         self._note, self._number = note, number
+        self._samples = np.random.default_rng(0)  # for their shapes and dtypes
 
     def __getattribute__(self, name: str) -> Any:
         if name in _REFUSED:
@@ -54,9 +55,8 @@ class Draws(np.random.Generator):
                 f"Inside ga.jit a generator has no {name}: it would act once, when the function is "
                 "compiled. Use rng.permutation(n) for a shuffle, or do it outside."
             )
-        found = super().__getattribute__(name)
         if name not in _METHODS.split():
-            return found
+            return super().__getattribute__(name)
 
         def draw(*args: Any, **kwargs: Any) -> Any:
             if any(isinstance(a, Box) for a in (*args, *kwargs.values())):
@@ -70,7 +70,8 @@ class Draws(np.random.Generator):
                     f"Inside ga.jit rng.{name}(out=) would write once, when the function is "
                     "compiled. Use what it returns."
                 )
-            return self._note(Draw(self._number, name, args, kwargs), found(*args, **kwargs))
+            sample = getattr(self._samples, name)(*args, **kwargs)
+            return self._note(Draw(self._number, name, args, kwargs), sample)
 
         return draw
 

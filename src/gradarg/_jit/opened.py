@@ -199,16 +199,13 @@ class Opened:
             self.tensors.append((t, len(self.inputs)))
             self.inputs.append(t)
 
-    def place(self, value: Any) -> tuple[str, int] | None:
-        """Which argument a value is, if it is one that is returned as it came."""
-        if hasattr(value.__class__, "__jit__") or isinstance(value, Box):
-            for k, other in enumerate(self.holders):
-                if other is value:
-                    return "holder", k
-        return None
+    def holds(self, value: Any) -> bool:
+        """Whether a value is one of the objects that are passed as they are."""
+        return id(value) in self._seen
 
-    def argument(self, place: tuple[str, int]) -> Any:
-        return self.holders[place[1]]
+    def number_of(self, value: Any) -> int:
+        """The number of an object that is passed as it is, among `holders`."""
+        return self._seen[id(value)]
 
     # ---- what a program is given
 
@@ -441,6 +438,27 @@ class Staging:
         for n, (owner, name) in enumerate(opened.notes):
             found.append(Write("note", n, _get(owner, name)))
         return found, values
+
+
+def apart(arrays: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    """Arrays that share no memory with others, nor with one another: copies of those that do."""
+    taken = {id(_root(x)) for x in others}
+    fresh = []
+    for x in arrays:
+        if x.__class__ is np.ndarray:
+            root = _root(x)
+            if id(root) in taken or root.nbytes != x.nbytes or not x.flags.writeable:
+                x = root = x.copy()
+            taken.add(id(root))
+        fresh.append(x)
+    return fresh
+
+
+def _root(x: Any) -> Any:
+    """The array whose memory a view shows."""
+    while x.__class__ is np.ndarray and x.base.__class__ is np.ndarray:
+        x = x.base
+    return x
 
 
 def put_back(opened: Opened, writes: Sequence[Write], values: Sequence[Any]) -> None:

@@ -7,10 +7,12 @@ optimiser, or passed whole to `ga.grad`, `ga.vmap` and `ga.tree.map`.
 from . import functional
 from .activation import ReLU, Sigmoid, Tanh
 from .container import Sequential
+from .dropout import Dropout
 from .linear import Flatten, Linear
 from .module import LoadReport, Module, Parameter
 
 __all__ = [
+    "Dropout",
     "Flatten",
     "Linear",
     "LoadReport",

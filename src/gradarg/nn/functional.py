@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 import gradarg as ga
+from gradarg import random
 
 __all__ = [
     "cross_entropy",
+    "dropout",
     "flatten",
     "linear",
     "log_softmax",
@@ -99,6 +101,27 @@ def log_softmax(input: Any, dim: int = -1) -> Any:
     array([-1000.,     0.])
     """
     return ga.log_softmax(_array(input), dim)
+
+
+def dropout(input: Any, p: float = 0.5, training: bool = True, *, rng: Any = None) -> Any:
+    """x with each element set to 0 with probability p, and the others divided by 1 - p.
+
+    Where not `training`, x itself. `rng` is a generator, a seed, or None for the one that
+    `gradarg.random.seed` sets; inside `ga.jit` each call draws anew.
+
+    >>> dropout(np.ones(6), 0.5, rng=0)
+    array([2., 2., 2., 0., 0., 0.])
+    >>> dropout(np.ones(3), training=False)
+    array([1., 1., 1.])
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p is a probability, in 0..1, not {p!r:.60}.")
+    x = _array(input)
+    if not training or p == 0:
+        return x
+    kept = random.generator(rng).random(x.shape, np.float32) >= p
+    # an element that is dropped is 0 even if it was inf or NaN
+    return ga.where(kept, x * (1 / (1 - p) if p < 1 else 0.0), 0)
 
 
 def flatten(input: Any, start_dim: int = 1, end_dim: int = -1) -> Any:

@@ -4,9 +4,9 @@
 `step()`. `sgd(lr)` is a `Rule`, a pair of pure functions over trees, for gradients from `ga.grad`.
 """
 
-from .adaptive import Adam, adam
+from .adaptive import Adam, AdamW, adam, adamw
 from .descent import SGD, sgd
 from .optimizer import Optimizer
 from .rule import Rule
 
-__all__ = ["SGD", "Adam", "Optimizer", "Rule", "adam", "sgd"]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "Rule", "adam", "adamw", "sgd"]

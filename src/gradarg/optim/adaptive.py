@@ -1,4 +1,4 @@
-"""Steps that adapt to the size of the gradient: `Adam` and `adam`."""
+"""Steps that adapt to the size of the gradient: `Adam` and `AdamW`, `adam` and `adamw`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from .optimizer import Optimizer
 from .rule import Method, Rule, number, off, weak
 
-__all__ = ["Adam", "adam"]
+__all__ = ["Adam", "AdamW", "adam", "adamw"]
 
 
 def _formula(
@@ -35,6 +35,15 @@ def _formula(
     return weak(size, g) * (m / (np.sqrt(v) + weak(eps * root, g))), (m, v)
 
 
+def _decoupled(
+    count: Any, g: Any, p: Any, kept: Sequence[Any], *, weight_decay: Any, **options: Any
+) -> tuple[Any, Sequence[Any]]:
+    step, kept = _formula(count, g, p, kept, weight_decay=0.0, **options)
+    if not off(weight_decay):
+        step = step - weak(options["lr"] * weight_decay, g) * p
+    return step, kept
+
+
 def _checked(lr: Any, betas: Any, eps: Any, weight_decay: Any) -> dict[str, Any]:
     try:
         first, second = betas
@@ -48,7 +57,12 @@ def _checked(lr: Any, betas: Any, eps: Any, weight_decay: Any) -> dict[str, Any]
     }
 
 
-_METHOD = Method(_formula, _checked, buffers=lambda options: ("exp_avg", "exp_avg_sq"))
+def _buffers(_options: dict[str, Any]) -> tuple[str, ...]:
+    return "exp_avg", "exp_avg_sq"
+
+
+_METHOD = Method(_formula, _checked, _buffers)
+_METHOD_W = Method(_decoupled, _checked, _buffers)
 
 
 def adam(
@@ -63,6 +77,19 @@ def adam(
     (array([-0.5]), array([0.6]))
     """
     return _METHOD.rule(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+
+def adamw(
+    lr: Any = 1e-3, betas: tuple[Any, Any] = (0.9, 0.999), eps: Any = 1e-8, weight_decay: Any = 0.01
+) -> Rule:
+    """AdamW as a pair of pure functions; the options are those of `AdamW`.
+
+    >>> import numpy as np
+    >>> rule, p = adamw(lr=0.5, weight_decay=0.1), np.array([3.0])
+    >>> rule.update(2 * p, rule.init(p), p)[0]  # Adam's -0.5, and -0.5 * 0.1 * 3
+    array([-0.65])
+    """
+    return _METHOD_W.rule(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
 
 class Adam(Optimizer):
@@ -96,5 +123,35 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+
+class AdamW(Optimizer):
+    """Adam with a decay of the weights of its own: it does not pass through the running means.
+
+    Adam's step by the gradient alone, and `p = p - lr * weight_decay * p` beside it, from
+    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), in PyTorch's form.
+    `params` are tensors that require grad, or dicts of them with options of their own. Raises
+    `ValueError` for a negative option, or a beta outside of 0 <= beta < 1.
+
+    >>> import gradarg as ga, numpy as np
+    >>> w = ga.Tensor([3.0, -4.0], requires_grad=True)
+    >>> optimizer = AdamW([w], lr=0.5, weight_decay=0.1)
+    >>> np.sum(w * w).backward()
+    >>> optimizer.step()
+    >>> w.value
+    array([ 2.35, -3.3 ])
+    """
+
+    method = _METHOD_W
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
