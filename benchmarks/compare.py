@@ -30,7 +30,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from _libraries import LIBRARIES  # noqa: E402: from beside this file, wherever it is run
+from _libraries import LIBRARIES  # noqa: E402
 from _report import markdown, picture  # noqa: E402
 from import_time import import_ms  # noqa: E402
 from rows import ROWS  # noqa: E402

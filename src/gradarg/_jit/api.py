@@ -48,6 +48,7 @@ class Entry:
         self.grads: list[int] = []  # the tensors whose grad is an argument too
         self.reads_grads = False
         self.closed = False  # whether all derivatives are taken inside
+        self.donated: tuple[int, ...] = ()  # the inputs whose memory a run may write to
         used = [*graph.outputs, *(i for e in graph.equations for i in e.inputs)]
         for value in used:
             if isinstance(value, Box) and bare(value) is value:
@@ -63,8 +64,15 @@ class Entry:
         return Program(self.graph, backends.runner(self.backend))
 
     @functools.cached_property
+    def in_place(self) -> Program:
+        """The same, which may write to the memory of the donated inputs: not under a derivative."""
+        if not self.donated:
+            return self.program
+        return Program(self.graph, backends.runner(self.backend), self.donated)
+
+    @functools.cached_property
     def constants(self) -> list[Any]:
-        graph = self.program.graph
+        graph = self.in_place.graph
         inputs = [i for e in graph.equations for i in e.inputs]
         return [x for x in (*graph.outputs, *inputs) if isinstance(x, np.ndarray)]
 
@@ -78,8 +86,9 @@ class Entry:
             outs = list(bind(self.primitive, arrays))
             found = [o._inner for o in outs]
         else:
-            found = list(self.program.run(*plain))
-            outs = owned(found[: self.count], arrays, self.constants)
+            found = list(self.in_place.run(*plain))
+            kept = [a for k, a in enumerate(arrays) if k not in self.donated]
+            outs = owned(found[: self.count], kept if self.donated else arrays, self.constants)
         if self.writes:
             others = [*plain, *self.constants, *(bare(o) for o in outs[: self.count])]
             put_back(opened, self.writes, apart(found[self.count :], others))
@@ -209,6 +218,7 @@ class Jitted:
         if isinstance(found, Jitted):
             self._say_if_often(key)
             found = self._staged(opened, leaves, structure, args)
+            found.donated = self._donated_inputs(opened, args)
             if found.reads_grads and len(key) == 3:
                 self._entries[key] = None
                 key = (*key, opened.grads())
@@ -216,6 +226,16 @@ class Jitted:
         assert found is not None
         self._entries.move_to_end(key)
         return found, opened
+
+    def _donated_inputs(self, opened: Opened, args: Any) -> tuple[int, ...]:
+        """Which inputs are the arrays of donated arguments, each passed once."""
+        ids = {id(x) for i in self._donated if i < len(args) for x in tree.flatten(args[i])[0]}
+        given = [id(x) for x in opened.inputs]
+        return tuple(
+            k
+            for k, x in enumerate(opened.inputs)
+            if x.__class__ is np.ndarray and id(x) in ids and given.count(id(x)) == 1
+        )
 
     def _keep(self, key: Any, entry: Entry) -> None:
         self._entries[key] = entry
@@ -340,12 +360,12 @@ class Jitted:
 
     def source(self, *args: Any, **kwargs: Any) -> str:
         """The generated program for these arguments, and its kernels as loops."""
-        program = self._entry(args, kwargs)[0].program
+        program = self._entry(args, kwargs)[0].in_place
         return "\n\n".join([program.source, *map(str, program.kernels)])
 
     def explain(self, *args: Any, **kwargs: Any) -> str:
         """Which operations went into which kernel, and why others did not join them."""
-        program = self._entry(args, kwargs)[0].program
+        program = self._entry(args, kwargs)[0].in_place
         lines = [
             f"{k.name}: {', '.join(v.op for v in k.values if v.op not in ('input', 'number'))}"
             for k in program.kernels
@@ -408,6 +428,9 @@ def jit(
     they change. Inside, values are not known: a branch on one raises. Results are those of f up to
     rounding: sums are added up in another order, and exp, log and the like are within 2 units in
     the last place of float32, 4 of float64.
+
+    Arrays among the arguments of `donate_argnums` are given away: a result of the same shape and
+    dtype may be written where they lie, which saves memory. Do not use them afterwards.
 
     `backend` is "llvm", "numpy", or "auto": the first that is installed.
 

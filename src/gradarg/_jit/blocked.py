@@ -503,6 +503,8 @@ class Segment:
 class Blocked:
     """A kernel that NumPy runs block by block."""
 
+    reads_first = False  # of a block, one output is stored before another is computed
+
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self.by_rows = kernel.by_rows

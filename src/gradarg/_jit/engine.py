@@ -29,6 +29,8 @@ def build(kernel: Kernel) -> int:
 class Runner:
     """A kernel that has been compiled."""
 
+    reads_first = True  # what an element of an output needs is read before it is stored
+
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self.address = build(kernel)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import keyword
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,27 +17,35 @@ from .._core.trace import shape_dtype
 from .._transform.graph import Graph, _Names
 from .backends import Backend
 from .buffers import LEAST, recycled
+from .emit import supported
 from .expansion import expanded
 from .fusion import Group, planned
-from .kernel import END_REDUCTIONS, Kernel
+from .kernel import END_REDUCTIONS, Kernel, Value
 from .passes import optimised, type_of
 
 
 class Program:
     """A graph made ready to run: `program(*leaves)` returns its outputs as a tuple."""
 
-    def __init__(self, graph: Graph, backend: Backend) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        backend: Backend,
+        donated: Sequence[int] = (),  # the inputs whose memory it may write to
+    ) -> None:
         self.graph = optimised(expanded(graph))
         plan = planned(self.graph, backend.supported)
         self.reasons = plan.reasons
         self.kernels: list[Kernel] = []
         self._scope: dict[str, Any] = {
             "np": np, "empty": np.empty, "recycled": recycled, "integers": _integers,
+            "donated": _donated,
         }  # fmt: skip
         self._names = _Identifiers()
         inputs = ", ".join(self._names[v] for v in self.graph.inputs)
         self._lines = [f"def program({inputs}):"]
-        for step in plan.steps:
+        self._donated = self._donations([self.graph.inputs[k] for k in donated], plan.steps)
+        for self._at, step in enumerate(plan.steps):
             if isinstance(step, Equation):
                 self._call(step)
             else:
@@ -62,6 +70,38 @@ class Program:
         name = f"c{len(self._scope)}"
         self._scope[name] = x
         return name
+
+    def _donations(self, inputs: list[Var], steps: list[Any]) -> dict[Var, int]:
+        """Of each input whose memory can be an output's: the last step that reads it, or -1.
+
+        A step other than a kernel may make a view of it, which nobody follows.
+        """
+        last = {v: -1 for v in inputs if v not in self.graph.outputs}
+        for k, step in enumerate(steps):
+            if isinstance(step, Equation):
+                for i in step.inputs:
+                    last.pop(i, None) if isinstance(i, Var) else None
+            else:
+                last.update((i, k) for i in step[1] if isinstance(i, Var) and i in last)
+        return last
+
+    def _memory(self, runner: Any, v: Value, var: Var, sources: list[Any]) -> str:
+        """Where an output of a kernel goes: into an input's memory, or one of its own."""
+        dtype = self._constant(var.type.dtype)
+        how = "empty" if var.type.size * var.type.dtype.itemsize < LEAST else "recycled"
+        for given, last in self._donated.items():
+            if given.type != var.type or last > self._at:
+                continue
+            if last == self._at:
+                number = next(k for k, x in enumerate(sources) if x is given)
+                if not (runner.reads_first and _in_place(runner.kernel, v, number)):
+                    continue
+            del self._donated[given]
+            others = "".join(f"{self._names[i]}, " for i in self.graph.inputs if i is not given)
+            fresh = f"{how}({var.type.shape}, {dtype})"
+            name = self._names[given]
+            return f"{name} if donated({name}, ({others})) else {fresh}"
+        return f"{how}({var.type.shape}, {dtype})"
 
     def _call(self, equation: Equation) -> None:
         """An operation by itself: NumPy's own evaluation."""
@@ -94,7 +134,8 @@ class Program:
         rows, columns = math.prod(group.shape[:cut]), math.prod(group.shape[cut:])
         if not kernel.by_rows:
             rows, columns = 1, kernel.extent
-        self._scope[name] = make(kernel).bound(rows, columns)
+        runner = make(kernel)
+        self._scope[name] = runner.bound(rows, columns)
         arrays = [  # of any layout: the runner sees to it
             f"integers({self._shown(x)})"
             if dtype == "i" and type_of(x).dtype != np.int64
@@ -106,9 +147,8 @@ class Program:
             if v.op in END_REDUCTIONS:
                 ends.append((v, var))
                 continue
-            dtype = self._constant(var.type.dtype)
-            how = "empty" if var.type.size * var.type.dtype.itemsize < LEAST else "recycled"
-            self._lines.append(f"    {self._names[var]} = {how}({var.type.shape}, {dtype})")
+            memory = self._memory(runner, v, var, sources)
+            self._lines.append(f"    {self._names[var]} = {memory}")
             arrays.append(self._names[var])
         uses = ", ".join(v.op for v in kernel.values if v.op not in ("input", "number"))
         self._lines.append(f"    # {uses}")
@@ -141,6 +181,41 @@ class _Identifiers(_Names):
         if keyword.iskeyword(name):
             self[var] = name = f"{name}_"
         return name
+
+
+def _in_place(kernel: Kernel, v: Value, number: int) -> bool:
+    """Whether an output may lie where an input lies that the kernel reads.
+
+    The input must have been read where it is overwritten: each element once, at its own place, and
+    for this output, so that no order of loads and stores can put the store first.
+    """
+    if kernel.passes > 1 or kernel.kept() or v.kind != "M":
+        return False
+    if any(w.op not in _AT_ITS_PLACE and not supported(w.op) for w in kernel.values):
+        return False
+    seen: set[int] = set()
+
+    def reads(w: Value) -> bool:
+        if id(w) in seen:
+            return False
+        seen.add(id(w))
+        if w.op == "input":
+            return w.args[0] == number and w.kind == "M"
+        return any(reads(a) for a in w.values)
+
+    return reads(v)
+
+
+_AT_ITS_PLACE = ("input", "number", "where", "integer_power", "as_float", *END_REDUCTIONS)
+
+
+def _donated(x: Any, others: tuple[Any, ...]) -> bool:
+    """Whether an argument's memory can be written to: it is whole, and nobody else's here."""
+    if x.__class__ is not np.ndarray or x.base is not None:
+        return False
+    if not (x.flags.c_contiguous and x.flags.writeable):
+        return False
+    return not any(isinstance(o, np.ndarray) and np.may_share_memory(x, o) for o in others)
 
 
 def _integers(x: Any) -> Any:
