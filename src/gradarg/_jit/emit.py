@@ -267,13 +267,17 @@ class Emitter:
                 self.have[id(v)] = operation(self.code, v, [self.outer(a) for a in v.values])
         return self.have[id(v)]
 
+    def column(self, v: Value) -> str:
+        """A column by its number; a negative one counts from the end."""
+        at = self.outer(v)
+        low = self.code.let(f"icmp slt i64 {at}, 0")
+        end = self.code.let(f"add i64 {at}, %C")
+        return self.code.let(f"select i1 {low}, i64 {end}, i64 {at}")
+
     def picked(self, v: Value, column: Value) -> str:
-        """A value of the row at one column; negative ones count from the end."""
-        code = self.code
-        at = self.outer(column)
-        low = code.let(f"icmp slt i64 {at}, 0")
-        self.j = code.let(f"select i1 {low}, i64 {code.let(f'add i64 {at}, %C')}, i64 {at}")
-        self.place = code.let(f"add nsw i64 %base, {self.j}")
+        """A value of the row at one column."""
+        self.j = self.column(column)
+        self.place = self.code.let(f"add nsw i64 %base, {self.j}")
         return self.inner(v, {}, [], keeping=False)
 
     def inner(
@@ -301,11 +305,7 @@ class Emitter:
             x = self.load(f"%p{v.args[0]}", place, 0, v.dtype)
         elif v.op == "one_hot":
             y, column = v.values
-            at = self.outer(column)
-            low = self.code.let(f"icmp slt i64 {at}, 0")
-            end = self.code.let(f"add i64 {at}, %C")
-            at = self.code.let(f"select i1 {low}, i64 {end}, i64 {at}")
-            here = self.code.let(f"icmp eq i64 {self.j}, {at}")
+            here = self.code.let(f"icmp eq i64 {self.j}, {self.column(column)}")
             x = self.code.select(here, self.outer(y), self.code.number(0))
         elif v.op == "slice":
             x = self.inner_or_zero(v.values[0], memo, fresh, offset + v.params["start"])
