@@ -13,10 +13,11 @@ it would be lost from sight (outputs, sums, branches not taken), it is computed 
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -30,6 +31,7 @@ _BUFFERS = 1 << 19  # bytes of all arrays of a block: half of a usual second-lev
 _LEAST, _MOST = 1 << 12, 1 << 16  # elements of a block: fewer, and calls cost more than work
 _PARALLEL = 1 << 18  # elements: below, two threads wait for each other (and for Python) too long
 _FLAT = 128  # rows that are added up in float32 before it goes on in float64
+_LONG = 1 << 10  # columns: beyond, rows are added up pairwise
 _FAR = 1 << 10  # columns: values at offsets nearer than this are computed in one run
 
 # by their own name in NumPy, with NaN from NaN
@@ -66,7 +68,6 @@ _LINES = {
     "float_power": ["power({x}, {y}, {o})"],
     "erf": ["copyto({o}, erf({x}))"],  # SciPy's
     "erfc": ["copyto({o}, erfc({x}))"],
-    "where": ["copyto({o}, where({x}, {y}, {z}))"],
 }  # fmt: skip
 _FAST = {"product": ["multiply({x}, {y}, {o})"], "quotient": ["divide({x}, {y}, {o})"]}
 _CAREFUL = {
@@ -75,15 +76,15 @@ _CAREFUL = {
 }
 _HANDS_ON |= {
     "positive", "relu", "sigmoid", "softplus", "log_sigmoid", "product", "quotient",
-    "where", "pick", "one_hot", "erf", "erfc", *ROW_REDUCTIONS,
+    "where", "pick", "one_hot", "row_dot", "erf", "erfc", *ROW_REDUCTIONS,
 }  # fmt: skip
-_WITH_BUFFER = {"softplus", "log_sigmoid"}
-_ELSEWHERE = {"integer_power", "one_hot"}  # write their result before they have read all
+_WITH_BUFFER = {"softplus", "log_sigmoid", "where"}
+_ELSEWHERE = {"integer_power", "one_hot", "where"}  # write their result before they have read all
 
 
 def supported(name: str) -> bool:
     """Whether a kernel can hold the elementwise operation of this name."""
-    return name in _UFUNCS or name in _LINES or name in _FAST
+    return name in _UFUNCS or name in _LINES or name in _FAST or name == "where"
 
 
 # ---- what is to be computed: values, each with the run of columns around those of the block
@@ -342,7 +343,7 @@ class Block:
             for h in dirty:
                 self._check(self._at(h.value, h.low, h.high))
                 self.dirty[id(h)] = False
-        made_here = v.op in _FAST and not self.careful
+        made_here = v.params.get("of", v.op) in _FAST and not self.careful
         self.dirty[id(item)] = made_here or (hands_on and bool(dirty))
         args = [self._shown(a, item) for a in item.args]
         self._operation(item, holders, args)
@@ -380,7 +381,7 @@ class Block:
     def _in_place(self, item: Item, holders: list[Item]) -> tuple[str, str, int] | None:
         """The buffer of an argument that is not needed after this."""
         v = item.value
-        if v.op in _ELSEWHERE or v.op in ROW_REDUCTIONS or v.op == "pick":
+        if v.op in _ELSEWHERE or v.op in (*ROW_REDUCTIONS, "row_dot", "pick"):
             return None
         for h in holders:
             same = (h.value.kind, h.value.dtype) == (v.kind, v.dtype)
@@ -394,14 +395,20 @@ class Block:
         return None
 
     def _texts(self, v: Value) -> list[str]:
-        if v.op in ("row_sum", "row_max", "row_min"):
-            how = {"row_sum": "add", "row_max": "maximum", "row_min": "minimum"}[v.op]
+        if v.op in ("row_sum", "row_dot"):
+            return [f"{v.op}({{x}}, {'{y}, ' if v.op == 'row_dot' else ''}{{o}})"]
+        if v.op in ("row_max", "row_min"):
+            how = {"row_max": "maximum", "row_min": "minimum"}[v.op]
             return [f"{how}_reduce({{x}}, 1, None, {{o}}, True)"]
         if v.op == "pick":
             return ["{o}[:, 0] = {x}[arange(b - a), {y}[:, 0]]"]
         if v.op == "one_hot":
             right = "{x}[:, 0]" if v.values[0].op != "number" else "{x}"
             return ["{o}.fill(0)", f"{{o}}[arange(b - a), {{y}}[:, 0]] = {right}"]
+        if v.op == "where":
+            return [
+                f"{'where_true' if v.dtype == 'b' else 'choose'}({{x}}, {{y}}, {{z}}, {{o}}, {{t}})"
+            ]
         if v.op == "integer_power":
             return _power_lines(v.params["n"])
         if v.op in _FAST:
@@ -471,7 +478,91 @@ def _power_lines(n: int) -> list[str]:
     return [*lines, "reciprocal({o}, {o})"] if n < 0 else lines
 
 
+def rewritten(kernel: Kernel, careful: bool) -> Kernel:
+    """A kernel over rows in fewer operations: NumPy broadcasts by itself, and has a dot product."""
+    users: dict[int, list[str]] = {}
+    for v in kernel.values:
+        for a in v.values:
+            users.setdefault(id(a), []).append(v.op)
+    for v in kernel.outputs:
+        users.setdefault(id(v), []).append("output")
+    whole = {*ROW_REDUCTIONS, *END_REDUCTIONS, "pick", "output"}  # those that do not broadcast
+    products = {"multiply", "square"} if careful else {"multiply", "square", "product"}
+    made: dict[int, Value] = {}
+    values = []
+    for v in kernel.values:
+        args = tuple(made[id(a)] if isinstance(a, Value) else a for a in v.args)
+        w = v
+        if v.op == "positive" and v.kind == "M" and v.values[0].kind == "r":
+            if not whole & set(users.get(id(v), ())):
+                made[id(v)] = args[0]
+                continue
+        elif v.op == "row_sum" and users[id(v.values[0])] == ["row_sum"]:
+            (x,) = v.values
+            kinds = [a.kind for a in x.values]
+            if x.op in products and len(kinds) == len(x.args) and kinds in (["M"], ["M"] * 2):
+                args = tuple(made[id(a)] for a in x.values) * (2 if x.op == "square" else 1)
+                w = replace(v, op="row_dot", params={"of": x.op})
+        made[id(v)] = w = replace(w, args=args)
+        values.append(w)
+    outputs = [made[id(v)] for v in kernel.outputs]
+    return Kernel(kernel.name, kernel.float, kernel.inputs, values, outputs)
+
+
 # ---- running
+
+
+def _row_sum(x: Any, out: Any) -> None:
+    """The sum of each row: by BLAS, unless it is so long that more than its order matters."""
+    if x.shape[1] > _LONG:
+        np.add.reduce(x, 1, out=out, keepdims=True)
+    else:
+        np.vecdot(x, _ones(x.shape[1], x.dtype), out[:, 0])
+
+
+def _row_dot(x: Any, y: Any, out: Any) -> None:
+    """The sum of the products of two rows."""
+    if x.shape[1] > _LONG:
+        np.add.reduce(x * y, 1, out=out, keepdims=True)
+    else:
+        np.vecdot(x, y, out[:, 0])
+
+
+@functools.lru_cache(64)
+def _ones(n: int, dtype: Any) -> Any:
+    return np.ones(n, dtype)
+
+
+def _choose(c: Any, x: Any, y: Any, out: Any, spare: Any) -> None:
+    """where(c, x, y) by the bits of x and y: three vectorised operations, where NumPy's is none."""
+    bits = np.int32 if out.itemsize == 4 else np.int64
+    mask, o = spare.view(bits), out.view(bits)
+    np.copyto(mask, c)
+    if _is_zero(y):
+        np.negative(mask, mask)
+        np.bitwise_and(_bits(x, out.dtype, bits), mask, o)
+    elif _is_zero(x):
+        np.subtract(mask, 1, mask)
+        np.bitwise_and(_bits(y, out.dtype, bits), mask, o)
+    else:
+        np.negative(mask, mask)
+        x, y = _bits(x, out.dtype, bits), _bits(y, out.dtype, bits)
+        np.bitwise_xor(x, y, o)
+        np.bitwise_and(o, mask, o)
+        np.bitwise_xor(o, y, o)
+
+
+def _is_zero(x: Any) -> bool:
+    return not isinstance(x, np.ndarray) and x == 0 and math.copysign(1, x) == 1
+
+
+def _bits(x: Any, dtype: Any, bits: Any) -> Any:
+    return (x if isinstance(x, np.ndarray) else dtype.type(x)).view(bits)
+
+
+def _where_true(c: Any, x: Any, y: Any, out: Any, _spare: Any) -> None:
+    """where(c, x, y) of truth values."""
+    np.copyto(out, np.where(c, x, y))
 
 
 def _column_sum(x: Any, _axis: None) -> Any:
@@ -481,7 +572,8 @@ def _column_sum(x: Any, _axis: None) -> Any:
 
 _SCOPE: dict[str, Any] = {
     **{name: getattr(np, name) for name in _UFUNCS},
-    "copyto": np.copyto, "where": np.where, "arange": np.arange,
+    "copyto": np.copyto, "arange": np.arange, "choose": _choose, "where_true": _where_true,
+    "row_sum": _row_sum, "row_dot": _row_dot,
     "add_reduce": np.add.reduce, "maximum_reduce": np.maximum.reduce,
     "minimum_reduce": np.minimum.reduce, "column_sum": _column_sum,
     "product": elementwise.product.impl, "quotient": elementwise.quotient.impl,
@@ -516,10 +608,8 @@ class Blocked:
         sources = []
         spans = [(0, 0)] if kernel.by_rows else pairwise(kernel.breaks())
         for n, (low, high) in enumerate(spans):
-            layout = Layout(kernel, low, high)
-            both = [
-                Block(kernel, layout, f"{how}{n}", how == "careful") for how in ("block", "careful")
-            ]
+            both = [self._block(f"block{n}", low, high, False)]
+            both.append(self._block(f"careful{n}", low, high, True))
             sources += [b.source for b in both]
             scope = dict(_SCOPE)
             for b in both:
@@ -539,6 +629,10 @@ class Blocked:
         self.size = min(max(size, _LEAST), _MOST)
         # a row can be taken in parts if nothing in the kernel needs all of it
         self.parted = not any(v.op in (*ROW_REDUCTIONS, "pick", "one_hot") for v in kernel.values)
+
+    def _block(self, name: str, low: int, high: int, careful: bool) -> Block:
+        kernel = rewritten(self.kernel, careful) if self.by_rows else self.kernel
+        return Block(kernel, Layout(kernel, low, high), name, careful)
 
     def bound(self, rows: int, columns: int) -> Callable[..., Any]:
         """The kernel for this many rows and columns: a function of the arrays, outputs last."""
