@@ -24,12 +24,13 @@ from .._transform.batch import vmap
 from .._transform.forward import jvp
 from .._transform.graph import Graph, stage
 from .._transform.reverse import vjp
-from . import backends
+from . import backends, fast
 from .draws import Draw, baked
 from .opened import Elsewhere, Opened, Staging, Write, apart, put_back
 from .program import Program
 
 _KEPT = 128  # programs of one function; the longest unused goes first
+_SHORTCUTS = 4  # kinds of arguments that are looked for before the walk over them
 _OFTEN = 12  # compilations after which a warning says what changes
 
 ArgNums = int | Sequence[int]
@@ -47,6 +48,7 @@ class Entry:
         self.draws: list[Draw] = []
         self.grads: list[int] = []  # the tensors whose grad is an argument too
         self.reads_grads = False
+        self.met = False  # whether it has been called
         self.closed = False  # whether all derivatives are taken inside
         self.donated: tuple[int, ...] = ()  # the inputs whose memory a run may write to
         used = [*graph.outputs, *(i for e in graph.equations for i in e.inputs)]
@@ -190,15 +192,41 @@ class Jitted:
         self._donated = _numbers(donate_argnums)
         self._entries: OrderedDict[Any, Entry | None] = OrderedDict()
         self._count, self._warned = 0, False
+        self._shortcuts: tuple[Callable[[tuple[Any, ...]], Any], ...] = ()  # the latest first
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            for shortcut in self._shortcuts:
+                result = shortcut(args)
+                if result is not fast.MISS:
+                    return result
+        return self._called(args, kwargs)
+
+    def _called(self, args: Any, kwargs: Any) -> Any:
         entry, given = self._entry(args, kwargs)
         if isinstance(given, Opened):
-            return entry(given)
+            result = entry(given)
+            if not entry.met and not kwargs:
+                entry.met = True
+                self._learn(args, entry)
+            return result
         outs = bind(entry.primitive, given)
         for write, out in zip(entry.writes, outs[entry.count :]):
             views.store(given[write.number], out, "A write inside ga.jit")
         return entry.result.unflatten(outs[: entry.count])
+
+    def _learn(self, args: Any, entry: Entry) -> None:
+        """Find the next call of this kind sooner, if all it does is to run the program."""
+        if entry.writes or entry.draws or entry.grads or entry.reads_grads:
+            return
+        if entry.returned != list(range(len(entry.graph.outputs))):
+            return
+        program = entry.in_place
+        if entry.donated and not program.fresh:
+            return
+        made = fast.shortcut(args, self._static, program, entry.result, entry.constants)
+        if made is not None:
+            self._shortcuts = (made, *self._shortcuts[: _SHORTCUTS - 1])
 
     def _entry(self, args: Any, kwargs: Any) -> tuple[Entry, Any]:
         """The program for these arguments, and what it is given."""

@@ -29,12 +29,13 @@ class Backend:
 
     made: Callable[[Kernel], Any]
     supported: Callable[[str], bool]
+    takes_numbers: bool = False  # whether kernels of single numbers are worth a call
 
 
 def runner(backend: str) -> Backend:
     """The backend of a name."""
     if backend != "numpy" and importlib.util.find_spec("llvmlite") is not None:
-        return Backend(_compiled, emit.supported)
+        return Backend(_compiled, emit.supported, takes_numbers=True)
     if backend == "llvm":
         warnings.warn(
             "jit: backend='llvm' needs llvmlite, which is not installed (pip install "

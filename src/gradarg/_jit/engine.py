@@ -34,6 +34,7 @@ class Runner:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self.address = build(kernel)
+        native.ready()
         self.kept = len(kernel.kept())
         self.totals = sum(v.op == "total" for v in kernel.ends)
         self.columns = len(kernel.ends) - self.totals

@@ -390,8 +390,12 @@ class Plan:
     reasons: list[str]
 
 
-def planned(graph: Graph, supported: Supported) -> Plan:
-    """The equations of a graph in groups. A backend supports elementwise operations by name."""
+def planned(graph: Graph, supported: Supported, small: int | None = None) -> Plan:
+    """The equations of a graph in groups, but for those of no more than `small` elements.
+
+    A backend supports elementwise operations by name.
+    """
+    small = SMALL if small is None else small
     groups: list[Group] = []
     of: dict[Var, Any] = {}  # the group or equation that makes a variable
     reasons: list[str] = []
@@ -402,7 +406,7 @@ def planned(graph: Graph, supported: Supported) -> Plan:
             can_fuse(equation, supported)
             and equation.outs[0].type.size
             + sum(type_of(i).size for i in equation.inputs if not isinstance(i, bool | int | float))
-            > SMALL
+            > small
         ):
             chosen = _chosen(equation, groups, of, reasons, supported)
         if chosen is None:

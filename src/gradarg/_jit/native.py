@@ -421,6 +421,11 @@ def _methods() -> tuple[Any, Any]:
     )
 
 
+def ready() -> None:
+    """Compile what every call needs, or raise now."""
+    server() if LAYOUT is None else _methods()
+
+
 class _Plan(np.ndarray[Any, Any]):
     """The slots of a call, and what must live as long as it does."""
 

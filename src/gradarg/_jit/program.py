@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._core.stage import Equation, Var
-from .._core.trace import shape_dtype
+from .._core.trace import ShapeDtype, shape_dtype
 from .._transform.graph import Graph, _Names
 from .backends import Backend
 from .buffers import LEAST, recycled
@@ -34,23 +34,32 @@ class Program:
         donated: Sequence[int] = (),  # the inputs whose memory it may write to
     ) -> None:
         self.graph = optimised(expanded(graph))
-        plan = planned(self.graph, backend.supported)
+        # between single numbers, one call of machine code beats the calls of NumPy
+        small = 0 if backend.takes_numbers and _only_numbers(self.graph) else None
+        plan = planned(self.graph, backend.supported, small)
         self.reasons = plan.reasons
         self.kernels: list[Kernel] = []
         self._scope: dict[str, Any] = {
             "np": np, "empty": np.empty, "recycled": recycled, "integers": _integers,
             "donated": _donated,
         }  # fmt: skip
+        self._fresh: set[Var] = set()  # arrays that nobody else holds
+        self.takes_floats = bool(plan.steps)  # whether Python's floats serve for np.float64
         self._names = _Identifiers()
         inputs = ", ".join(self._names[v] for v in self.graph.inputs)
         self._lines = [f"def program({inputs}):"]
         self._donated = self._donations([self.graph.inputs[k] for k in donated], plan.steps)
         for self._at, step in enumerate(plan.steps):
             if isinstance(step, Equation):
+                self.takes_floats = False
                 self._call(step)
             else:
                 kernel, sources, stored, group = step
                 self._kernel(kernel, sources, stored, group, backend.made)
+        outputs = self.graph.outputs
+        self.fresh = len({id(o) for o in outputs}) == len(outputs) and all(
+            isinstance(o, Var) and o in self._fresh for o in outputs
+        )
         outs = "".join(f"{self._shown(o)}, " for o in self.graph.outputs)
         self._lines.append(f"    return ({outs})")
         self.source = "\n".join(self._lines)
@@ -135,6 +144,10 @@ class Program:
         if not kernel.by_rows:
             rows, columns = 1, kernel.extent
         runner = make(kernel)
+        self._fresh.update(stored[: len(kernel.outputs)])
+        if self._numbers(name, runner, sources, stored):
+            return
+        self.takes_floats = False
         self._scope[name] = runner.bound(rows, columns)
         arrays = [  # of any layout: the runner sees to it
             f"integers({self._shown(x)})"
@@ -171,6 +184,29 @@ class Program:
         for var in stored[len(kernel.outputs) :]:
             same_one = self._names[first[id(group.made[var])]]
             self._lines.append(f"    {self._names[var]} = {same_one}.reshape({var.type.shape})")
+
+    def _numbers(self, name: str, runner: Any, sources: list[Any], stored: list[Var]) -> bool:
+        """A kernel of single float64, if that is what it is."""
+        numbers = getattr(runner, "numbers", None)
+        single = all(type_of(x) == _NUMBER for x in (*sources, *stored))
+        if numbers is None or not single or len(stored) != len(runner.kernel.outputs):
+            return False
+        call = numbers(len(sources))
+        if call is None:
+            return False
+        self._scope[name] = call
+        outs, given = (", ".join(map(self._shown, xs)) for xs in (stored, sources))
+        uses = ", ".join(v.op for v in runner.kernel.values if v.op not in ("input", "number"))
+        self._lines += [f"    # {uses}", f"    {outs}, = {name}({given})"]
+        return True
+
+
+_NUMBER = ShapeDtype((), np.dtype(np.float64))
+
+
+def _only_numbers(graph: Graph) -> bool:
+    values = [*graph.inputs, *(o for e in graph.equations for o in e.outs)]
+    return all(v.type == _NUMBER or v.type == ShapeDtype((), np.dtype(bool)) for v in values)
 
 
 class _Identifiers(_Names):
