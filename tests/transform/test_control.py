@@ -220,6 +220,40 @@ def test_transforms_inside_a_step():
     same(f(ga.scan), f(written_out))
 
 
+def test_no_grad_within_a_step():
+    def f(scan):
+        def of(w):
+            def step(c, x):
+                with ga.no_grad():
+                    k = np.sin(c * w)
+                    slope = ga.grad(lambda v: v * c**2)(w)  # what starts inside works as usual
+                return c * w + k * x * slope, k
+
+            c, ys = scan(step, np.float64(0.5), H)
+            return c + np.sum(ys)
+
+        return ga.grad(of)(0.7), ga.jvp(of, (0.7,), (1.0,))[1]
+
+    same(f(ga.scan), f(written_out))
+
+
+def test_assignment_within_a_step():
+    def f(scan):
+        def of(w):
+            def step(c, x):
+                c = c + 0
+                c[0] = c[0] * w + x
+                c[1:] += w
+                return c, c[0] * 1
+
+            c, ys = scan(step, w * np.ones(3), H)
+            return np.sum(c) + np.sum(ys)
+
+        return ga.grad(of)(0.7), ga.grad(ga.grad(of))(0.7)
+
+    same(f(ga.scan), f(written_out))
+
+
 def test_a_long_scan_is_one_operation():
     def f(w):
         return ga.scan(lambda c, _: (np.sin(c * w), None), 0.5, length=10_000)[0]

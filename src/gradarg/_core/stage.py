@@ -30,10 +30,15 @@ class Equation(NamedTuple):
 
 
 class Stage(Trace):
-    """The trace of stage: its data is a ShapeDtype, its mark a Var."""
+    """The trace of stage: its data is a ShapeDtype, its mark a Var.
 
-    def __init__(self, transform: str, function: Any) -> None:
+    `stop` is the primitive that has no derivative: within no_grad, results go through it, so that
+    the graph has none there either.
+    """
+
+    def __init__(self, transform: str, function: Any, stop: Primitive | None = None) -> None:
         super().__init__(transform, function)
+        self.stop = stop
         self.equations: list[Equation] = []
 
     def variable(self, type: ShapeDtype) -> Box:
@@ -50,4 +55,8 @@ class Stage(Trace):
         outs = tuple(map(self.variable, out if primitive.multi else (out,)))
         inputs = tuple(a._node if self.owns(a) else a for a in args)
         self.equations.append(Equation(tuple(o._node for o in outs), primitive, inputs, params))
+        if self.stop is not None and primitive.jvp is not None and not self.recording:
+            outs = tuple(
+                self.apply(self.stop, (o,), {}) if o._inner.dtype.kind in "fc" else o for o in outs
+            )
         return outs if primitive.multi else outs[0]

@@ -216,9 +216,12 @@ def scan(
 
     The carry, x and y are any trees; the carry keeps its structure, shapes and dtypes. Without
     `xs`, `length` says how many steps there are, and x is None. With `reverse`, the steps go from
-    the last x to the first. f is staged once, however many steps there are; what it captures is
-    differentiated too. The way back keeps the carry of each step, and runs the step again;
-    with `checkpoint`, it keeps about sqrt(length) of them, and runs each step twice.
+    the last x to the first.
+
+    f is staged once, however many steps there are, and what it captures is differentiated too.
+    Random numbers that it draws are thus the same in all steps: pass them as xs. The way back keeps
+    the carry of each step, and runs the step again; with `checkpoint`, it keeps about sqrt(length)
+    of them, and runs each step twice.
 
     >>> import gradarg as ga, numpy as np
     >>> f = lambda r: ga.scan(lambda c, x: (c * r + x, c), 0.0, np.array([1.0, 2.0, 3.0]))
