@@ -40,14 +40,29 @@ class Stage(Trace):
         super().__init__(transform, function)
         self.stop = stop
         self.equations: list[Equation] = []
+        self._foreign: dict[int, tuple[Any, Any]] = {}
 
     def variable(self, type: ShapeDtype) -> Box:
         return box(type, self, Var(type))
 
+    def _met(self, value: Box) -> Any:
+        """A box as it is now: one of another trace may be written to after it was recorded."""
+        if value._trace is self:
+            return value
+        found = bare(value)
+        if found is not value:
+            return found
+        of, before = self._foreign.get(id(value), (None, None))
+        if before is None or before._inner is not value._inner or before._node is not value._node:
+            before = box(value._inner, value._trace, value._node)
+            of = value  # kept, so that no other takes its id
+        self._foreign[id(value)] = of, before
+        return before
+
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             self.refuse(primitive.name)
-        args = [bare(a) if isinstance(a, Box) else constant(a, primitive.name) for a in args]
+        args = [self._met(a) if isinstance(a, Box) else constant(a, primitive.name) for a in args]
         types = [
             a._inner if self.owns(a) else shape_dtype(a) if hasattr(a, "shape") else a for a in args
         ]
