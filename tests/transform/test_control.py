@@ -596,7 +596,11 @@ def test_float32_stays():
     assert carry.dtype == ys.dtype == np.float32
     w = np.float32(0.5)
     assert ga.scan(lambda c, x: (c * w + x, c), 1, xs)[0].dtype == np.float64  # 1 is int64
-    assert ga.while_loop(lambda c: c < 3, lambda c: c + w, 0.0).dtype == np.float64
+    assert ga.while_loop(lambda c: c < 3, lambda c: c + w, 0.0).dtype == np.float32
+    assert ga.while_loop(lambda c: c < 3, lambda c: c + 0.5, 0).dtype == np.float64
+    for far in (xs, ga.Tensor(xs), ga.Tensor(xs, requires_grad=True)):
+        step = lambda c, _: (c * 0.5 + np.sum(far), c)  # noqa: B023
+        assert {y.dtype for y in ga.scan(step, 0.0, length=2)} == {np.dtype(np.float32)}
     same(ga.jvp(lambda c: ga.while_loop(lambda c: c < 3, lambda c: c * 2, c), (w,), (w,)),
          (np.float32(4.0), np.float32(4.0)))  # fmt: skip
 
