@@ -48,8 +48,9 @@ layers: $(VENV)/.dev  ## Check who imports whom
 check: $(VENV)/.dev  ## Run doctests and tests
 	$(ONE_THREAD) $(BIN)/pytest --numprocesses=auto $(ARGS)
 
-nightly: $(VENV)/.dev  ## Run the random programs of the tests by the thousand
-	HYPOTHESIS_PROFILE=nightly $(ONE_THREAD) $(BIN)/pytest --numprocesses=auto tests/transform/test_fuzz*.py $(ARGS)
+nightly: $(VENV)/.dev  ## Run random programs by the thousand, and the vector math on millions of numbers
+	HYPOTHESIS_PROFILE=nightly $(ONE_THREAD) $(BIN)/pytest --numprocesses=auto \
+	  tests/transform/test_fuzz*.py tests/jit/test_vector_math.py $(ARGS)
 
 conformance: $(VENV)/.dev  ## Run the array API suite: make conformance SUITE=/path/to/array-api-tests
 	@test -d '$(SUITE)/array_api_tests' || { \

@@ -220,6 +220,124 @@ def test_transforms_inside_a_step():
     same(f(ga.scan), f(written_out))
 
 
+def test_no_grad_within_a_step():
+    def f(scan):
+        def of(w):
+            def step(c, x):
+                with ga.no_grad():
+                    k = np.sin(c * w)
+                    slope = ga.grad(lambda v: v * c**2)(w)  # what starts inside works as usual
+                return c * w + k * x * slope, k
+
+            c, ys = scan(step, np.float64(0.5), H)
+            return c + np.sum(ys)
+
+        return ga.grad(of)(0.7), ga.jvp(of, (0.7,), (1.0,))[1]
+
+    same(f(ga.scan), f(written_out))
+
+
+def test_assignment_within_a_step():
+    def f(scan):
+        def of(w):
+            def step(c, x):
+                c = c + 0
+                c[0] = c[0] * w + x
+                c[1:] += w
+                return c, c[0] * 1
+
+            c, ys = scan(step, w * np.ones(3), H)
+            return np.sum(c) + np.sum(ys)
+
+        return ga.grad(of)(0.7), ga.grad(ga.grad(of))(0.7)
+
+    same(f(ga.scan), f(written_out))
+
+
+def test_a_captured_tensor_is_what_it_was_when_it_was_used():
+    def f(w):
+        t = w * np.ones(2)
+
+        def step(c, _):
+            c = c * t
+            t[0] = 100.0
+            return c, None
+
+        return np.sum(ga.scan(step, np.ones(2), length=1)[0])
+
+    same(ga.grad(f)(3.0), np.float64(2.0))
+
+
+def test_each_within_each():
+    """cond in scan, while_loop in scan, scan in cond."""
+    signs = np.array([1.0, -1.0, 0.0, 2.0])
+
+    def f(scan, cond):
+        def of(w):
+            def step(c, x):
+                c = cond(x * c > 0, lambda c: np.sqrt(np.abs(c * x)) * w, lambda c: c * w + x, c)
+                return c, c**2
+
+            c, ys = scan(step, w * 2, signs)
+            return c + np.sum(ys)
+
+        return of
+
+    def g(scan, loop):
+        def of(w):
+            def step(c, x):
+                c = loop(lambda c: np.abs(c) > 1.0, lambda c: c * 0.5 * w, c + x * w)
+                return c, c
+
+            c, ys = scan(step, w * 2, signs)
+            return c + np.sum(ys)
+
+        return of
+
+    def h(scan, cond):
+        def of(w):
+            sums = lambda s: lambda c: scan(lambda c, x: (c * w + s * x, None), c, signs)[0]
+            return cond(w > 0, sums(1.0), sums(2.0), w)
+
+        return of
+
+    w = np.array([0.7, -0.3, 1.7])
+    over = lambda f: np.stack([f(x) for x in w])
+    for pair, plain in (
+        (f(ga.scan, ga.cond), f(written_out, python_if)),
+        (h(ga.scan, ga.cond), h(written_out, python_if)),
+    ):
+        for t in (ga.grad, ga.hessian, lambda f: lambda x: ga.jvp(ga.grad(f), (x,), (2.0,))[1]):
+            expected = over(t(plain))
+            same(over(t(pair)), expected)
+            with np.errstate(all="ignore"):
+                same(ga.vmap(t(pair))(w), expected)
+                same(ga.stage(ga.vmap(t(pair)), w)(w), expected)
+        with np.errstate(all="ignore"):
+            same(ga.grad(lambda w: np.sum(ga.vmap(pair)(w)))(w), over(ga.grad(plain)))  # noqa: B023
+    slope = lambda f: lambda w: ga.jvp(f, (w,), (1.0,))[1]
+    expected = over(slope(g(written_out, python_while)))
+    same(over(slope(g(ga.scan, ga.while_loop))), expected)
+    same(ga.vmap(slope(g(ga.scan, ga.while_loop)))(w), expected)
+
+
+def test_a_module_is_captured():
+    cell = ga.nn.Linear(3, 3)
+    xs = XS.astype(np.float32)
+    found = []
+    for scan in (ga.scan, written_out):
+        step = lambda h, x: (np.tanh(cell(h) + x), h)
+        np.sum(scan(step, np.zeros(3, np.float32), xs)[0] ** 2).backward()
+        found.append(np.asarray(cell.weight.grad.value))
+        cell.weight.grad = cell.bias.grad = None
+    same(*found, 1e-5)
+
+
+def test_debug_nans_names_the_loop():
+    with ga.debug_nans(), pytest.raises(ga.NonFiniteError, match="scan gave NaN"):
+        ga.grad(lambda w: ga.scan(lambda c, x: (np.sqrt(c * x), c), w, H)[0])(2.0)
+
+
 def test_a_long_scan_is_one_operation():
     def f(w):
         return ga.scan(lambda c, _: (np.sin(c * w), None), 0.5, length=10_000)[0]
@@ -478,7 +596,11 @@ def test_float32_stays():
     assert carry.dtype == ys.dtype == np.float32
     w = np.float32(0.5)
     assert ga.scan(lambda c, x: (c * w + x, c), 1, xs)[0].dtype == np.float64  # 1 is int64
-    assert ga.while_loop(lambda c: c < 3, lambda c: c + w, 0.0).dtype == np.float64
+    assert ga.while_loop(lambda c: c < 3, lambda c: c + w, 0.0).dtype == np.float32
+    assert ga.while_loop(lambda c: c < 3, lambda c: c + 0.5, 0).dtype == np.float64
+    for far in (xs, ga.Tensor(xs), ga.Tensor(xs, requires_grad=True)):
+        step = lambda c, _: (c * 0.5 + np.sum(far), c)  # noqa: B023
+        assert {y.dtype for y in ga.scan(step, 0.0, length=2)} == {np.dtype(np.float32)}
     same(ga.jvp(lambda c: ga.while_loop(lambda c: c < 3, lambda c: c * 2, c), (w,), (w,)),
          (np.float32(4.0), np.float32(4.0)))  # fmt: skip
 
@@ -552,6 +674,14 @@ def test_a_value_that_came_around_is_refused():
 
     with pytest.raises(ga.DerivativeError, match="that it was not passed"):
         ga.grad(f)(2.0)
+
+    def g(w):
+        twice = ga.custom_vjp(lambda c: c * 2)
+        twice.defvjp(lambda c: (c * 2, None), lambda _, g: (g * w,))
+        return ga.scan(lambda c, _: (twice(c), None), w, length=2)[0]
+
+    with pytest.raises(ga.DerivativeError, match="that it was not passed"):
+        ga.grad(g)(2.0)
 
 
 def test_a_value_that_leaks_is_refused():

@@ -61,6 +61,12 @@ class _Staged:
         self.result: tree.Structure = results[0]
 
     @property
+    def used(self) -> list[Any]:
+        """The arrays that the function finds elsewhere."""
+        inputs = [i for e in self.body.graph.equations for i in e.inputs]
+        return [*self.captured, *(i for i in inputs if isinstance(i, (np.ndarray, np.generic)))]
+
+    @property
     def shown(self) -> str:
         """The shapes and dtypes of the result, in its form."""
         return str(self.result.unflatten(self.body.types))
@@ -141,14 +147,21 @@ def _carried(
 ) -> tuple[_Staged, list[Any], tree.Structure, int]:
     """A step, staged, with what it begins with: its carry must keep its form.
 
-    Python numbers that it begins with take the dtype that the step gives them.
+    Python floats that it begins with have the width of the arrays beside them, or, where there are
+    none, of those that the step uses; Python numbers then take the dtype that the step gives them.
     """
     raw = tree.flatten(init)[0]
     leaves, structure = _leaves(init, where, slices)
+    alone = all(map(_is_number, raw)) and not any(t.dtype.kind in "fc" for t in slices)
     arguments = tree.flatten((init,))[1] if more is None else _pair(structure, more)
     while True:
         types = [shape_dtype(x) for x in leaves]
         staged = _Staged(f, arguments, [*types, *slices], where, types)
+        if alone:
+            alone = False
+            leaves = _leaves(init, where, staged.used)[0]
+            if [shape_dtype(x) for x in leaves] != types:
+                continue
         result = staged.result
         if more is not None:
             if result.kind is not tuple or len(result.children) != 2:
@@ -216,9 +229,12 @@ def scan(
 
     The carry, x and y are any trees; the carry keeps its structure, shapes and dtypes. Without
     `xs`, `length` says how many steps there are, and x is None. With `reverse`, the steps go from
-    the last x to the first. f is staged once, however many steps there are; what it captures is
-    differentiated too. The way back keeps the carry of each step, and runs the step again;
-    with `checkpoint`, it keeps about sqrt(length) of them, and runs each step twice.
+    the last x to the first.
+
+    f is staged once, however many steps there are, and what it captures is differentiated too.
+    Random numbers that it draws are thus the same in all steps: pass them as xs. The way back keeps
+    the carry of each step, and runs the step again; with `checkpoint`, it keeps about sqrt(length)
+    of them, and runs each step twice.
 
     >>> import gradarg as ga, numpy as np
     >>> f = lambda r: ga.scan(lambda c, x: (c * r + x, c), 0.0, np.array([1.0, 2.0, 3.0]))

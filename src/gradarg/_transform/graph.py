@@ -10,6 +10,7 @@ import numpy as np
 from .._core import tree
 from .._core.stage import Equation, Stage, Var
 from .._core.trace import Box, ShapeDtype, bind, describe, shape_dtype
+from .._ops.structure import stop_gradient
 from .arguments import Arguments, numeric, owned
 
 
@@ -134,7 +135,7 @@ def stage(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     constants of the graph, not copied.
     """
     given = Arguments("stage", f, args)
-    with Stage("stage", f) as trace:
+    with Stage("stage", f, stop_gradient) as trace:
         types = [
             leaf if isinstance(leaf, ShapeDtype) else shape_dtype(numeric(leaf, given.where))
             for leaf in given.leaves

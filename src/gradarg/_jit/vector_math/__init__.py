@@ -4,7 +4,8 @@
 
 is IR with `define internal float @ga_exp_f32(float %x) alwaysinline` and so on. The functions are
 straight-line: where a formula holds on a part of the line only, both sides are computed and one is
-selected. They need a machine with fused multiply-add (x86 since AVX2, every 64-bit ARM).
+selected. They need a machine with fused multiply-add (x86 since AVX2, every 64-bit ARM), and give
+the same bits on all of them.
 
 Errors are below 2 units in the last place for float and 4 for double; infinities, NaN, signed zeros
 and subnormal numbers are right, arguments and results. `LIMITS` names the functions that give NaN

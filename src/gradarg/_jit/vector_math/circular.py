@@ -1,9 +1,10 @@
-"""Sines, cosines and tangents, and the inverse functions.
+"""Sines, cosines and tangents.
 
 x = n pi / 2 + r with |r| <= pi / 4: r is found in double arithmetic for float, and to twice the
-precision for double. With n below 2^45 the first product n * fl(pi / 2) leaves an exact difference,
-and the closest that any float comes to a multiple of pi / 2 is resolved. Beyond `LIMIT` the result
-is NaN, never a wrong number: 2 / pi would have to be known to a thousand bits.
+precision for double. As long as n has few enough bits, x - n * (the double nearest to pi / 2) is
+exact, and what that double lacks is subtracted after: even the float closest to a multiple of pi / 2
+leaves an r with all its digits. Beyond `LIMIT` the result is NaN, never a wrong number: there 2 / pi
+would have to be known to a thousand bits.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ TWO_OVER_PI = 0.6366197723675814
 
 @dataclass(frozen=True)
 class Turn:
-    """x = quadrant * pi / 2 + r + rest; the quadrant's two low bits count."""
+    """x = quadrant * pi / 2 + r + rest; of the quadrant the two low bits count."""
 
     quadrant: Value
     r: Value

@@ -1,4 +1,4 @@
-"""The error function and its complement.
+"""The error function, its complement, and the normal distribution function.
 
 erfc(x) = e^(-x^2) erfcx(x), where erfcx(x) (1 + 2 x) is close to a polynomial in (x - 2) / (x + 2).
 """
@@ -10,7 +10,6 @@ from .coefficients import ERF, ERFCX, ERFCX_FAR
 from .exponential import Number, Power, power
 
 CENTRE = 2.0  # of the map (x - 2) / (x + 2), as in the fit
-
 
 _INVERSE_ROOT_PI = 0.5641895835477563
 _INVERSE_ROOT_2: dict[int, Number] = {  # 1 / sqrt(2)
@@ -33,9 +32,8 @@ def _quotient(x: Value, rest: Value | float, low: Value | None = None) -> Value:
     inverse = 1.0 / (shifted * denominator)
     t = (x - CENTRE) * (denominator * inverse)
     g = polynomial(t, ERFCX[x.bits])
-    numerator, numerator_low = fast_two_sum(
-        1.0, g if isinstance(rest, float) else fma(g, rest, g + rest)
-    )
+    more = g if isinstance(rest, float) else fma(g, rest, g + rest)
+    numerator, numerator_low = fast_two_sum(1.0, more)
     reciprocal = shifted * inverse
     q = numerator * reciprocal
     # As in `divide`, with the reciprocal that is there already.
