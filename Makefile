@@ -15,10 +15,10 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo examples test lint format types layers check nightly coverage conformance oldest bench build clean
+.PHONY: help setup demo examples test lint format types layers check nightly coverage conformance oldest bench bench-quick bench-check build clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/.dev  ## Install gradarg, editable, with all that development needs
 	@echo "Ready: $(BIN)/python"
@@ -68,7 +68,15 @@ oldest:  ## Run doctests and tests on the oldest NumPy that gradarg supports
 	@$(MAKE) --no-print-directory check VENV=$(VENV)-oldest
 
 bench: $(VENV)/.bench  ## Run the benchmarks against other libraries
-	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+	$(BIN)/python benchmarks/compare.py $(ARGS)
+	@for file in overhead jacobian import_time; do \
+	  echo "== $$file"; $(BIN)/python benchmarks/$$file.py || exit 1; done
+
+bench-quick: $(VENV)/.bench  ## The comparison in about two minutes
+	$(BIN)/python benchmarks/compare.py --quick $(ARGS)
+
+bench-check: $(VENV)/.bench  ## The same, against the last results on this machine
+	$(BIN)/python benchmarks/compare.py --check $(ARGS)
 
 build: $(VENV)/.dev  ## Build the sdist and the wheel into dist/
 	$(BIN)/python -m build --no-isolation

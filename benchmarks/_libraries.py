@@ -190,7 +190,7 @@ class Compiled(Torch):
         compiled: Callable[..., Any] = self.torch.compile(f, fullgraph=True, dynamic=False)
         return compiled
 
-    def hvp(self, f: Callable[..., Any], v: Any, x: Any, *rest: Any) -> Call:
+    def hvp(self, *_args: Any) -> Call:
         raise Missing("torch.compile has no second derivatives")
 
     def hessian(self, f: Callable[..., Any], x: Any) -> Call:
@@ -249,7 +249,7 @@ class MyGrad:
     def array(self, x: Any) -> Any:
         return numpy.array(x)
 
-    def apply(self, f: Callable[..., Any], *args: Any) -> Call:
+    def apply(self, *_args: Any) -> Call:
         raise Missing("MyGrad records every operation")
 
     def gradient(self, f: Callable[..., Any], *args: Any, to: int = 1) -> Call:
@@ -272,7 +272,7 @@ class MyGrad:
 
         return call
 
-    def hvp(self, f: Callable[..., Any], *args: Any) -> Call:
+    def hvp(self, *_args: Any) -> Call:
         raise Missing("MyGrad has no second derivatives")
 
     hessian = hvp

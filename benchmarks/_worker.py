@@ -16,6 +16,7 @@ import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def limit(row: Row) -> tuple[Any, dict[str, float]]:
     source, target = np.ones(count, np.uint8), np.empty(count, np.uint8)
     pool = ThreadPoolExecutor(THREADS)
     cuts = [count * k // THREADS for k in range(THREADS + 1)]
-    parts = [slice(a, b) for a, b in zip(cuts, cuts[1:])]
+    parts = [slice(a, b) for a, b in pairwise(cuts)]
 
     def copy() -> None:
         if count < 1 << 18:

@@ -14,6 +14,7 @@ Compilation is not in it, but is noted: `first call`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import importlib.metadata
 import importlib.util
@@ -58,10 +59,8 @@ class Process:
         return json.loads(line)
 
     def ask(self, **what: Any) -> dict[str, Any]:
-        try:
+        with contextlib.suppress(BrokenPipeError):  # the answer says so
             print(json.dumps(what), file=self.process.stdin, flush=True)
-        except BrokenPipeError:
-            pass
         return self.hear()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._core.stage import Equation, Stage, Var
-from .._core.trace import bind, box
+from .._core.trace import Box, bind, box
 from .._ops import elementwise, reduce, special
 from .._transform.graph import Graph
 from .passes import rebuilt
@@ -40,6 +40,9 @@ def _ndtr(x: Any) -> Any:
 
 
 def _logaddexp(x: Any, y: Any) -> Any:
+    for one, other in ((x, y), (y, x)):
+        if not isinstance(one, Box) and np.ndim(one) == 0 and one == 0:
+            return bind(elementwise.softplus, (other,))
     far = np.maximum(x, y) + np.log1p(np.exp(-abs(x - y)))
     return np.where(x == y, x + math.log(2), far)  # equal infinities have no difference
 
