@@ -465,7 +465,7 @@ def jit(
     >>> import gradarg as ga, numpy as np
     >>> f = ga.jit(lambda x: np.sum(np.tanh(x) * x))
     >>> print(f"{f(np.array([0.5, -1.0, 2.0])):.6f}")
-    2.920707
+    2.920708
     >>> ga.grad(f)(np.array([0.5, -1.0, 2.0])).round(6)
     array([ 0.855341, -1.181569,  1.105329])
     """
