@@ -145,6 +145,45 @@ def test_another_model_of_the_same_form_shares_the_program():
     assert step._count == 1
 
 
+def test_what_changes_between_calls_is_seen():
+    """Calls go by what they are passed, however much of it is what it was before."""
+
+    def changed(step: Any) -> Any:
+        random.seed(0)
+        model = perceptron(extra=nn.Dropout(0.5))
+        optimizer = optim.Adam(model.parameters(), lr=0.01, eps=1e-4)
+        data = iter(batches())
+        losses = []
+
+        def go() -> None:
+            losses.append(step(model, optimizer, *next(data)).item())
+
+        go()
+        go()
+        model[2].p = 0.25
+        go()
+        model.eval()
+        go()
+        model[0].weight.requires_grad = False
+        model.zero_grad()
+        model[0].weight.requires_grad = True
+        go()
+        optimizer.param_groups[0]["weight_decay"] = 0.1
+        go()
+        optimizer.param_groups[0]["betas"] = (0.8, 0.9)
+        go()
+        setattr(model, "0", nn.Linear(64, 32, rng=5))
+        optimizer.param_groups[0]["params"][:2] = list(model[0].parameters())
+        go()
+        model[0].weight.requires_grad = False
+        go()
+        with ga.no_grad(), pytest.raises(ga.DerivativeError, match="nothing to differentiate"):
+            go()
+        return losses, model.state_dict(), optimizer.state_dict()
+
+    same(changed(ga.jit(train_step)), changed(train_step))
+
+
 def test_parameters_that_stay():
     """One frozen, one that the loss does not reach, and groups with options of their own."""
 

@@ -89,8 +89,10 @@ class Entry:
             found = [o._inner for o in outs]
         else:
             found = list(self.in_place.run(*plain))
-            kept = [a for k, a in enumerate(arrays) if k not in self.donated]
-            outs = owned(found[: self.count], kept if self.donated else arrays, self.constants)
+            if self.donated:
+                arrays = [a for k, a in enumerate(arrays) if k not in self.donated]
+                plain = [a for k, a in enumerate(plain) if k not in self.donated]
+            outs = owned(found[: self.count], arrays, self.constants)
         if self.writes:
             others = [*plain, *self.constants, *(bare(o) for o in outs[: self.count])]
             put_back(opened, self.writes, apart(found[self.count :], others))
@@ -193,6 +195,7 @@ class Jitted:
         self._entries: OrderedDict[Any, Entry | None] = OrderedDict()
         self._count, self._warned = 0, False
         self._shortcuts: tuple[Callable[[tuple[Any, ...]], Any], ...] = ()  # the latest first
+        self._last: tuple[Entry, Opened] | None = None  # of a call with objects, for the next
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs:
@@ -200,11 +203,17 @@ class Jitted:
                 result = shortcut(args)
                 if result is not fast.MISS:
                     return result
+            last, self._last = self._last, None  # taken: another thread opens its own
+            if last is not None and last[1].again(args):
+                return self._run(*last)
         return self._called(args, kwargs)
 
     def _called(self, args: Any, kwargs: Any) -> Any:
         entry, given = self._entry(args, kwargs)
         if isinstance(given, Opened):
+            simple = not (kwargs or self._static or entry.reads_grads) and given.fits_again
+            if simple and given.are(args):
+                return self._run(entry, given)
             result = entry(given)
             if not entry.met and not kwargs:
                 entry.met = True
@@ -227,6 +236,13 @@ class Jitted:
         made = fast.shortcut(args, self._static, program, entry.result, entry.constants)
         if made is not None:
             self._shortcuts = (made, *self._shortcuts[: _SHORTCUTS - 1])
+
+    def _run(self, entry: Entry, opened: Opened) -> Any:
+        """A run whose parts are kept for the next call."""
+        result = entry(opened)
+        opened.rest()
+        self._last = entry, opened
+        return result
 
     def _entry(self, args: Any, kwargs: Any) -> tuple[Entry, Any]:
         """The program for these arguments, and what it is given."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from operator import is_
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -52,8 +53,8 @@ class Opened:
     """The parts of the arguments of one call; calls of equal keys have equal programs."""
 
     __slots__ = (
-        "_seen", "cells", "floats", "generators", "holders", "inputs", "key", "modes", "notes",
-        "numbers", "objects", "tensors",
+        "_checks", "_leaves", "_looks", "_seen", "cells", "floats", "generators", "holders",
+        "inputs", "key", "modes", "notes", "numbers", "objects", "tensors",
     )  # fmt: skip
 
     def __init__(self, leaves: list[Any], where: str) -> None:
@@ -69,6 +70,11 @@ class Opened:
         self.modes: list[tuple[Any, str, Any]] = []
         self.holders: list[Any] = []  # all that is passed as it is, each once
         self._seen: dict[int, int] = {}
+        self._leaves = leaves
+        self._looks: list[Any] = [
+            (x.shape, x.dtype) if x.__class__ is np.ndarray else x for x in leaves
+        ]
+        self._checks: list[Callable[[], bool]] = []
         for i, leaf in enumerate(leaves):
             kind = leaf.__class__
             if kind is np.ndarray:
@@ -126,6 +132,8 @@ class Opened:
                 if kind is dict:
                     self.key.append(k)
                 self.open(value, k, part)
+            if kind is not tuple:
+                self.check(_same_items(value))
         elif isinstance(value, np.random.Generator) and owner.__class__ is not tuple:
             if self._new(value):
                 self.key.append("generator")
@@ -153,6 +161,10 @@ class Opened:
         self.numbers[-1.0 - len(self.inputs)] = len(self.inputs)
         self._input(owner, name, np.float64(value))
 
+    def check(self, same: Callable[[], bool]) -> None:
+        """A quick test that a later call would show the same parts, but for changed numbers."""
+        self._checks.append(same)
+
     def constant(self, value: Any) -> None:
         """What is part of the program."""
         self.key.append(value.__class__)
@@ -165,6 +177,7 @@ class Opened:
     def attributes(self, inside: dict[str, Any]) -> None:
         """The attributes of an object, which must be as before at the end, or come from here."""
         self.objects.append(inside)
+        self.check(_same_items(inside))
 
     def during(self, owner: Any, name: str, value: Any) -> None:
         """An attribute that has this value while the function is staged."""
@@ -198,6 +211,7 @@ class Opened:
             self.key += (inner.shape, inner.dtype, kind)
             self.tensors.append((t, len(self.inputs)))
             self.inputs.append(t)
+            self.check(lambda: t._trace is EAGER and t._node.__class__ is node.__class__)
 
     def holds(self, value: Any) -> bool:
         """Whether a value is one of the objects that are passed as they are."""
@@ -206,6 +220,46 @@ class Opened:
     def number_of(self, value: Any) -> int:
         """The number of an object that is passed as it is, among `holders`."""
         return self._seen[id(value)]
+
+    # ---- the next call
+
+    @property
+    def fits_again(self) -> bool:
+        """Whether it is worth keeping: there are objects to walk, and no array but plain ones."""
+        if self.floats or not (self.objects or self.modes):
+            return False
+        return not any(isinstance(look, (np.generic, np.ndarray)) for look in self._looks)
+
+    def are(self, leaves: Sequence[Any]) -> bool:
+        """Whether the arguments are these leaves, with no container around any."""
+        return len(leaves) == len(self._leaves) and all(map(is_, leaves, self._leaves))
+
+    def again(self, leaves: Sequence[Any]) -> bool:
+        """Take the leaves of another call, if all that the key says holds for it too."""
+        if self.key[0] is not EAGER.recording or len(leaves) != len(self._looks):
+            return False
+        for look, x in zip(self._looks, leaves):
+            if x is look:
+                continue
+            if x.__class__ is not np.ndarray or look.__class__ is not tuple or (
+                (x.shape, x.dtype) != look
+            ):  # fmt: skip
+                return False
+        if not all(same() for same in self._checks):
+            return False
+        self._leaves[:] = leaves
+        for owner, name, k in self.cells:
+            value = owner[name] if isinstance(owner, _CONTAINERS) else getattr(owner, name)
+            self.inputs[k] = value if value.__class__ is np.ndarray else np.float64(value)
+        return True
+
+    def rest(self) -> None:
+        """Let go of the arrays of this call."""
+        for i, look in enumerate(self._looks):
+            if look.__class__ is tuple:
+                self._leaves[i] = None
+        for _, _, k in self.cells:
+            self.inputs[k] = None
 
     # ---- what a program is given
 
@@ -219,6 +273,15 @@ class Opened:
         owner, name = self.generators[k]
         found = _get(owner, name)
         return found.generator() if k == 0 else found
+
+
+def _same_items(inside: Any) -> Callable[[], bool]:
+    """Whether a dict or list holds the very same things as now."""
+    if isinstance(inside, list):
+        items = list(inside)
+        return lambda: len(inside) == len(items) and all(map(is_, inside, items))
+    names, values = list(inside), list(inside.values())
+    return lambda: list(inside) == names and all(map(is_, inside.values(), values))
 
 
 def _package() -> Any:

@@ -6,6 +6,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from operator import is_
 from typing import Any, ClassVar
 
 import numpy as np
@@ -216,6 +217,32 @@ class Optimizer:
                     opened.count(state, "count", state.count)
                     opened.note(state, "passes")
                 place += 1
+        opened.check(self._unchanged())
+
+    def _unchanged(self) -> Callable[[], bool]:
+        """A test whether options but lr, parameters, and what is kept for them are as now."""
+        states, groups = dict(self._states), list(self.param_groups)
+        options = [[v for k, v in group.items() if k != "lr"] for group in groups]
+        params = [list(group["params"]) for group in groups]
+        counts = [state.count for state in states.values()]
+        lengths = [len(state.buffers) for state in states.values()]
+
+        def unchanged() -> bool:
+            if len(self._states) != len(states) or len(self.param_groups) != len(groups):
+                return False
+            if not all(map(is_, self._states.values(), states.values())):
+                return False
+            later = {state.count - count for state, count in zip(states.values(), counts)}
+            for group, before, values, given in zip(self.param_groups, groups, options, params):
+                now = [v for k, v in group.items() if k != "lr"]
+                if group is not before or len(now) != len(values) or not all(map(is_, now, values)):
+                    return False
+                if len(group["params"]) != len(given) or not all(map(is_, group["params"], given)):
+                    return False
+                self._checked({k: v for k, v in group.items() if k != "params"})
+            return len(later) <= 1 and lengths == [len(s.buffers) for s in states.values()]
+
+        return unchanged
 
     def _warn(self, kind: str, what: str) -> None:
         """A warning, the first time that there is cause for it."""
