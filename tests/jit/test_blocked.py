@@ -102,6 +102,51 @@ def test_cross_entropy_over_rows():
     same(ga.value_and_grad(ga.nn.functional.cross_entropy), z, y)
 
 
+def test_one_element_of_each_row_and_rows_of_one_element():
+    x, column = normal(200, 30), np.random.default_rng(2).integers(-30, 30, 200)
+    rows = np.arange(200)
+
+    def f(x: Any) -> Any:
+        e = np.exp(x)
+        r = np.sum(e, axis=1, keepdims=True)
+        y = np.broadcast_to(np.log(r), x.shape)
+        return np.sum((x - np.log(r))[rows, column] * e[rows, column]) + np.sum(
+            (x * y)[rows, column]
+        )
+
+    same(f, x)
+    same(ga.value_and_grad(f), x)
+    same(lambda x: np.tanh(x)[rows, column], x)
+    same(ga.grad(lambda x: np.sum(np.tanh(x)[rows, column]) - np.sum(x * x)), x)
+    same(ga.grad(lambda x: np.sum(x * x) - np.sum(np.tanh(x)[rows, column])), x)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 24, 25, 1000, 1024, 1025, 3000])
+def test_reductions_of_short_and_long_rows(columns: int):
+    def f(x: Any, y: Any) -> Any:
+        dots = np.sum(x * y, axis=1), np.sum(np.square(x), axis=1)
+        return *dots, np.sum(x + y, axis=1), np.max(x - y, axis=1), np.min(x, axis=1)
+
+    same(f, normal(150, columns), normal(150, columns, seed=1), tolerance=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_where_is_exact(dtype: Any):
+    x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, 1.5] * 20, dtype)
+    c = normal(x.size) > 0
+
+    def f(x: Any, c: Any) -> Any:
+        y = x * 2
+        choices = (y, 0.0), (0.0, y), (y, -0.0), (-0.0, y), (y, 1.5), (2.5, y), (y, x), (1.0, 2.0)
+        return [np.where(c, a, b) for a, b in choices] + [np.where(c, c, y > 0)]
+
+    for a, b in zip(ga.jit(f, backend="numpy")(x, c), f(x, c)):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+        if a.dtype != np.bool_:
+            np.testing.assert_array_equal(np.signbit(a), np.signbit(b))
+
+
 def test_softmax_of_rows_of_three_axes():
     def f(x: Any) -> Any:
         return ga.softmax(x, axis=-1), ga.log_softmax(x, axis=(1, 2))

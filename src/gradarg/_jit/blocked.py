@@ -31,6 +31,7 @@ _BUFFERS = 1 << 19  # bytes of all arrays of a block: half of a usual second-lev
 _LEAST, _MOST = 1 << 12, 1 << 16  # elements of a block: fewer, and calls cost more than work
 _PARALLEL = 1 << 18  # elements: below, two threads wait for each other (and for Python) too long
 _FLAT = 128  # rows that are added up in float32 before it goes on in float64
+_SHORT = 24  # columns: up to here, rows are turned into columns to be reduced
 _LONG = 1 << 10  # columns: beyond, rows are added up pairwise
 _FAR = 1 << 10  # columns: values at offsets nearer than this are computed in one run
 
@@ -74,9 +75,16 @@ _CAREFUL = {
     "product": ["copyto({o}, product({x}, {y}))"],
     "quotient": ["copyto({o}, quotient({x}, {y}))"],
 }
+# how a row that is 0 but for {x} in the column {y} begins, and how {x} comes in
+_ONE_HOT = {
+    "one_hot": ("{o}.fill(0)", "="),
+    "one_hot_add": ("copyto({o}, {z})", "+="),  # one_hot + z
+    "one_hot_subtract": ("subtract(0, {z}, {o})", "+="),  # one_hot - z
+    "one_hot_from": ("copyto({o}, {z})", "-="),  # z - one_hot
+}
 _HANDS_ON |= {
     "positive", "relu", "sigmoid", "softplus", "log_sigmoid", "product", "quotient",
-    "where", "pick", "one_hot", "row_dot", "erf", "erfc", *ROW_REDUCTIONS,
+    "where", "pick", *_ONE_HOT, "row_dot", "erf", "erfc", *ROW_REDUCTIONS,
 }  # fmt: skip
 _WITH_BUFFER = {"softplus", "log_sigmoid", "where"}
 _ELSEWHERE = {"integer_power", "one_hot", "where"}  # write their result before they have read all
@@ -395,16 +403,14 @@ class Block:
         return None
 
     def _texts(self, v: Value) -> list[str]:
-        if v.op in ("row_sum", "row_dot"):
+        if v.op in (*ROW_REDUCTIONS, "row_dot"):
             return [f"{v.op}({{x}}, {'{y}, ' if v.op == 'row_dot' else ''}{{o}})"]
-        if v.op in ("row_max", "row_min"):
-            how = {"row_max": "maximum", "row_min": "minimum"}[v.op]
-            return [f"{how}_reduce({{x}}, 1, None, {{o}}, True)"]
         if v.op == "pick":
             return ["{o}[:, 0] = {x}[arange(b - a), {y}[:, 0]]"]
-        if v.op == "one_hot":
+        if v.op in _ONE_HOT:
+            first, how = _ONE_HOT[v.op]
             right = "{x}[:, 0]" if v.values[0].op != "number" else "{x}"
-            return ["{o}.fill(0)", f"{{o}}[arange(b - a), {{y}}[:, 0]] = {right}"]
+            return [first, f"{{o}}[arange(b - a), {{y}}[:, 0]] {how} {right}"]
         if v.op == "where":
             return [
                 f"{'where_true' if v.dtype == 'b' else 'choose'}({{x}}, {{y}}, {{z}}, {{o}}, {{t}})"
@@ -490,6 +496,21 @@ def rewritten(kernel: Kernel, careful: bool) -> Kernel:
     products = {"multiply", "square"} if careful else {"multiply", "square", "product"}
     made: dict[int, Value] = {}
     values = []
+
+    def picked(x: Value, column: Value, within: bool = False) -> Value:
+        """x in a column of each row: what is computed for that alone, is computed there alone."""
+        if made[id(x)].kind != "M":
+            return made[id(x)]
+        plain = x.op in _UFUNCS or x.op in _LINES or x.op in _FAST
+        alone = users[id(x)] == ["pick"] and all(a.kind in "Mrs" for a in x.values)
+        if plain and alone and not within:
+            args = [picked(a, column, True) if isinstance(a, Value) else a for a in x.args]
+            w = replace(x, args=tuple(args), kind="r")
+        else:
+            w = Value("pick", (made[id(x)], made[id(column)]), "r", x.dtype)
+        values.append(w)
+        return w
+
     for v in kernel.values:
         args = tuple(made[id(a)] if isinstance(a, Value) else a for a in v.args)
         w = v
@@ -503,6 +524,17 @@ def rewritten(kernel: Kernel, careful: bool) -> Kernel:
             if x.op in products and len(kinds) == len(x.args) and kinds in (["M"], ["M"] * 2):
                 args = tuple(made[id(a)] for a in x.values) * (2 if x.op == "square" else 1)
                 w = replace(v, op="row_dot", params={"of": x.op})
+        elif v.op in ("add", "subtract"):
+            for k, x in enumerate(v.args):
+                alone = isinstance(x, Value) and x.op == "one_hot" and users[id(x)] == [v.op]
+                if alone and isinstance(v.args[1 - k], Value):
+                    name = "one_hot_" + ("add" if v.op == "add" else ("subtract", "from")[k])
+                    w = replace(v, op=name)
+                    args = (*(made[id(a)] for a in x.values), args[1 - k])
+                    break
+        elif v.op == "pick":
+            made[id(v)] = picked(v.values[0], v.values[1])
+            continue
         made[id(v)] = w = replace(w, args=args)
         values.append(w)
     outputs = [made[id(v)] for v in kernel.outputs]
@@ -512,20 +544,39 @@ def rewritten(kernel: Kernel, careful: bool) -> Kernel:
 # ---- running
 
 
+def _across(how: Any, x: Any, out: Any) -> None:
+    """A reduction of rows so short that NumPy would begin anew all the time: of columns instead."""
+    how.reduce(np.ascontiguousarray(x.T), 0, None, out[:, 0])
+
+
 def _row_sum(x: Any, out: Any) -> None:
     """The sum of each row: by BLAS, unless it is so long that more than its order matters."""
-    if x.shape[1] > _LONG:
-        np.add.reduce(x, 1, out=out, keepdims=True)
-    else:
+    if x.shape[1] <= _SHORT:
+        _across(np.add, x, out)
+    elif x.shape[1] <= _LONG:
         np.vecdot(x, _ones(x.shape[1], x.dtype), out[:, 0])
+    else:
+        np.add.reduce(x, 1, out=out, keepdims=True)
 
 
 def _row_dot(x: Any, y: Any, out: Any) -> None:
     """The sum of the products of two rows."""
-    if x.shape[1] > _LONG:
-        np.add.reduce(x * y, 1, out=out, keepdims=True)
-    else:
+    if _SHORT < x.shape[1] <= _LONG:
         np.vecdot(x, y, out[:, 0])
+    else:
+        _row_sum(x * y, out)
+
+
+def _extreme(how: Any) -> Callable[[Any, Any], None]:
+    """The largest or the smallest of each row."""
+
+    def of_rows(x: Any, out: Any) -> None:
+        if 0 < x.shape[1] <= _SHORT:
+            _across(how, x, out)
+        else:
+            how.reduce(x, 1, None, out, True)
+
+    return of_rows
 
 
 @functools.lru_cache(64)
@@ -574,6 +625,7 @@ _SCOPE: dict[str, Any] = {
     **{name: getattr(np, name) for name in _UFUNCS},
     "copyto": np.copyto, "arange": np.arange, "choose": _choose, "where_true": _where_true,
     "row_sum": _row_sum, "row_dot": _row_dot,
+    "row_max": _extreme(np.maximum), "row_min": _extreme(np.minimum),
     "add_reduce": np.add.reduce, "maximum_reduce": np.maximum.reduce,
     "minimum_reduce": np.minimum.reduce, "column_sum": _column_sum,
     "product": elementwise.product.impl, "quotient": elementwise.quotient.impl,
