@@ -135,3 +135,61 @@ def test_vmap_is_a_loop(program, data):
         per_row = [g[i] for _, g in looped]
         expected = sum(per_row) if axis is None else np.stack(per_row, axis)
         close([total[i]], [expected], tolerance)
+
+
+@examples(60)
+@given(programs((MIXED, COMPLEX)), st.data())
+def test_a_scan_is_a_loop(program, data):
+    """The inputs of a program are captured, carried or sliced; the carry is moved by its value."""
+    xs, every = program.inputs, tuple(range(len(program.inputs)))
+    places = [data.draw(st.sampled_from(["captured", "carried", "sliced"])) for _ in xs]
+    options = data.draw(st.sampled_from([{}, {"reverse": True}, {"checkpoint": True}]))
+    note(f"{places} {options}")
+    factors = np.array([1.0, 0.5, 0.9, 0.7, 0.8])
+
+    def chosen(values, place):
+        return [x for x, p in zip(values, places, strict=True) if p == place]
+
+    def run(scan):
+        def f(*xs):
+            def step(carry, x):
+                carried, total = carry
+                parts = {"captured": iter(chosen(xs, "captured")), "carried": iter(carried),
+                         "sliced": iter(x)}  # fmt: skip
+                y = np.sin(program(*(next(parts[p]) for p in places)))
+                moved = [(c * (1 + 0.1 * y)).astype(c.dtype) for c in carried]
+                return (moved, total + y), y * total
+
+            rows = [np.stack([(x * k).astype(x.dtype) for k in factors])
+                    for x in chosen(xs, "sliced")]  # fmt: skip
+            start = (chosen(xs, "carried"), np.float64(0.25))
+            (moved, total), ys = scan(step, start, rows, length=5, **options)
+            return total + np.sum(ys) + sum(np.sum(np.abs(m) ** 2) for m in moved)
+
+        return f
+
+    f, loop = run(ga.scan), run(written_out)
+    v = directions(xs)
+    value, gradient = ga.value_and_grad(loop, every)(*xs)
+    found, slope = ga.value_and_grad(f, every)(*xs)
+    single = any(x.dtype.itemsize == 4 for x in xs)
+    tolerance = 1e-3 if single else 1e-8
+    assume(np.isfinite(value))
+    close([found, *slope], [value, *gradient], tolerance)
+    assert [g.dtype for g in slope] == [x.dtype for x in xs]
+    close(ga.jvp(f, xs, v), ga.jvp(loop, xs, v), tolerance)
+    staged = ga.stage(ga.grad(f, every), *xs)
+    close(staged(*xs), gradient, tolerance)
+    if not single:
+        twice = lambda f: ga.jvp(ga.grad(f, every), xs, v)[1]
+        close(twice(f), twice(loop), 1e-6)
+    stacked = [np.stack([x, (x * 0.5).astype(x.dtype)]) for x in xs]
+    rows = zip(*(ga.grad(loop, every)(*(s[k] for s in stacked)) for k in range(2)), strict=True)
+    close(ga.vmap(ga.grad(f, every))(*stacked), [np.stack(r) for r in rows], tolerance)
+
+
+def written_out(f, carry, xs, length, reverse=False, checkpoint=False):
+    ys = [None] * length
+    for i in reversed(range(length)) if reverse else range(length):
+        carry, ys[i] = f(carry, [x[i] for x in xs])
+    return carry, np.stack(ys)

@@ -14,6 +14,7 @@ import numpy as np
 
 from .._core.stage import Equation, Var
 from .._core.trace import ShapeDtype, shape_dtype
+from .._transform.body import Body
 from .._transform.graph import Graph, _Names
 from .backends import Backend
 from .buffers import LEAST, recycled
@@ -33,7 +34,7 @@ class Program:
         backend: Backend,
         donated: Sequence[int] = (),  # the inputs whose memory it may write to
     ) -> None:
-        self.graph = optimised(expanded(graph))
+        self.graph, self._backend = optimised(expanded(graph)), backend
         # between single numbers, one call of machine code beats the calls of NumPy
         small = 0 if backend.takes_numbers and _only_numbers(self.graph) else None
         plan = planned(self.graph, backend.supported, small)
@@ -126,12 +127,21 @@ class Program:
         self._lines.append(f"    {outs}{comma} = {name}({', '.join(args)})")
 
     def _parameter(self, value: Any) -> str:
+        if isinstance(value, Body):
+            return self._constant(self._inner(value))
         text = repr(value)
         if isinstance(value, bool | int | str) or value is None:
             return text
         if isinstance(value, tuple) and all(isinstance(v, int) for v in value):
             return text
         return self._constant(value)
+
+    def _inner(self, body: Body) -> Body:
+        """A body of control flow, which runs as a program too."""
+        program = Program(body.graph, self._backend)
+        self.kernels += program.kernels
+        self.reasons = [*self.reasons, *program.reasons]
+        return body.compiled(program.run)
 
     def _kernel(
         self, kernel: Kernel, sources: list[Any], stored: list[Var], group: Group, make: Any

@@ -1,10 +1,10 @@
 """Sines, cosines and tangents.
 
 x = n pi / 2 + r with |r| <= pi / 4: r is found in double arithmetic for float, and to twice the
-precision for double. As long as n has few enough bits, x - n * (the double nearest to pi / 2) is
-exact, and what that double lacks is subtracted after: even the float closest to a multiple of pi / 2
-leaves an r with all its digits. Beyond `LIMIT` the result is NaN, never a wrong number: there 2 / pi
-would have to be known to a thousand bits.
+precision for double. As long as n has few enough bits, x - n * fl(pi / 2) is exact, and what the
+double fl(pi / 2) lacks is subtracted after: even the float closest to a multiple of pi / 2 leaves
+an r with all its digits. Beyond `LIMIT` the result is NaN, never a wrong number: there 2 / pi would
+have to be known to a thousand bits.
 """
 
 from __future__ import annotations
