@@ -14,8 +14,9 @@ from .kernel import END_REDUCTIONS, HEAVY, Kernel
 from .pool import get_num_threads, set_num_threads
 
 # Nanoseconds that an element takes on one thread, by measurement; bytes are those of its traffic.
-_CHEAP, _COSTLY, _BYTE = 0.02, 0.5, 0.03
-SERIAL = 20_000  # nanoseconds: below, one thread is done sooner than two have met
+_CHEAP, _COSTLY, _BYTE = 0.007, 0.45, 0.011
+_MOVES = ("input", "number", "slice", "place")  # no work of their own
+SERIAL = 15_000  # nanoseconds: below, one thread is done sooner than two have met
 _CHUNKS = 4  # for each thread, so that one which comes late takes fewer
 
 
@@ -77,8 +78,9 @@ class Runner:
     def nanoseconds(self, rows: int, columns: int) -> float:
         """About how long one thread takes."""
         kernel = self.kernel
-        heavy = sum(v.op in HEAVY and v.kind in "Mc" for v in kernel.values)
-        cheap = sum(v.kind in "Mc" for v in kernel.values) - heavy
+        worked = [v.op for v in kernel.values if v.kind in "Mc" and v.op not in _MOVES]
+        heavy = sum(op in HEAVY for op in worked)
+        cheap = len(worked) - heavy
         moved = sum(kind == "M" for kind, _ in kernel.inputs)
         moved += sum(v.kind == "M" for v in kernel.outputs)
         scale = self.itemsize / 4
@@ -106,10 +108,10 @@ class _Bound:
         elif self.large:
             self.function = self._parallel
         else:
-            self.serial = self._call(0, 0)  # keeps the interpreter's lock
+            self.serial = self._call(0)  # keeps the interpreter's lock
             self.function = self._serial_with_sums if self.extra else self.serial
 
-    def _call(self, chunks: int, job: int) -> Any:
+    def _call(self, chunks: int, workers: pool.Pool | None = None) -> Any:
         slots = {
             native.FUNCTION: self.runner.address,
             native.ARRAYS: self.count + 2 * self.extra,
@@ -119,14 +121,14 @@ class _Bound:
             native.CHUNKS: chunks,
             native.SCRATCH_STEP: self.scratch if self.extra else 0,
             native.ENDS_STEP: self.padded * 8,
-            native.JOB: job,
+            native.JOB: workers.address if workers else 0,
         }
         calls: list[Any] = []
 
         def others(*arrays: Any) -> Any:
             return calls[0](*self._whole(arrays))
 
-        call = native.call(slots, others)
+        call = native.call(slots, others, workers.wake if workers else None)
         calls.append(call)
         return call
 
@@ -154,8 +156,8 @@ class _Bound:
 
     def _made(self, workers: pool.Pool) -> tuple[Any, ...]:
         chunks = self._cut(workers.threads)
-        apart = self._call(chunks, 0)
-        shared = self._call(chunks, workers.address) if chunks > 1 else None
+        apart = self._call(chunks)
+        shared = self._call(chunks, workers) if chunks > 1 else None
         return workers, chunks, shared, apart
 
     def _parallel(self, *arrays: Any) -> Any:
@@ -170,7 +172,6 @@ class _Bound:
             arrays = (*arrays, scratch, ends)
         if shared is not None and state[0].busy.acquire(blocking=False):
             try:
-                state[0].wake()
                 shared(*arrays)
             finally:
                 state[0].busy.release()

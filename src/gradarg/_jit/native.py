@@ -54,9 +54,15 @@ LAYOUT = _layout()
 
 # Slots of a plan, of 8 bytes each.
 FUNCTION, ARRAYS, ROWS, COLUMNS, EXTENT, CHUNKS, SCRATCH_STEP, ENDS_STEP, JOB, FALLBACK = range(10)
-_KIND, _OTHER_KIND, _NONE, _SLOTS = 10, 11, 12, 16  # addresses differ from run to run: not in IR
+_KIND, _OTHER_KIND, _NONE, _WAKE, _SLOTS = (
+    10,
+    11,
+    12,
+    13,
+    16,
+)  # addresses differ from run to run: not in IR
 # Slots of a job; those that threads write to are 128 bytes apart.
-_NEXT, _SEQUENCE, _ACTIVE, _STOP, _JOB_SLOTS = 16, 32, 48, 64, 80
+_NEXT, _SEQUENCE, _ACTIVE, _JOB_SLOTS = 16, 32, 48, 64
 _NOTHING = 1 << 61  # of a counter: all chunks are taken
 
 
@@ -84,6 +90,9 @@ def _threads_ir() -> str:
     x86 = machine in ("x86_64", "amd64", "i686", "x86")
     declare = "declare void @llvm.x86.sse2.pause()" if x86 else ""
     pause = "call void @llvm.x86.sse2.pause()" if x86 else "fence seq_cst"
+    posix = sys.platform != "win32"
+    declare += "\ndeclare i32 @sched_yield()" if posix else ""
+    give_way = "%ignored = call i32 @sched_yield()" if posix else pause
     fields = ", ".join(f"i64 %{n}x" for n in _FIELDS)
     stores = "\n".join(f"  store volatile i64 %{n}x, ptr %{n}" for n in _FIELDS)
     return f"""
@@ -119,21 +128,35 @@ out:
 }}
 
 ; nobody claims before `next` is 0, and who claims is counted in `active` before
-define void @run(ptr %job, {fields}) {{
+define void @give(ptr %job, {fields}) {{
 entry:
-{_slots("%job", {**_FIELDS, "next": _NEXT, "sequence": _SEQUENCE, "active": _ACTIVE})}
+{_slots("%job", {**_FIELDS, "next": _NEXT, "sequence": _SEQUENCE})}
 {stores}
   store atomic i64 0, ptr %next seq_cst, align 8
   %s = atomicrmw add ptr %sequence, i64 1 seq_cst
+  ret void
+}}
+
+define void @finish(ptr %job) {{
+entry:
+{_slots("%job", {"next": _NEXT, "active": _ACTIVE})}
   call void @work(ptr %job, i64 0)
   store atomic i64 {_NOTHING}, ptr %next seq_cst, align 8
   br label %wait
 wait:
+  %k = phi i64 [0, %entry], [%k1, %again], [%k1, %yield]
   %busy = load atomic i64, ptr %active seq_cst, align 8
   %free = icmp eq i64 %busy, 0
-  br i1 %free, label %out, label %again
+  %k1 = add i64 %k, 1
+  %long = icmp sgt i64 %k, 1000
+  br i1 %free, label %out, label %more
+more:
+  br i1 %long, label %yield, label %again
 again:
   {pause}
+  br label %wait
+yield: ; the worker may need this processor
+  {give_way}
   br label %wait
 out:
   ret void
@@ -174,7 +197,7 @@ def _calls_ir() -> str:
     plan = {
         "fn": FUNCTION, "arrays": ARRAYS, "rows": ROWS, "columns": COLUMNS, "extent": EXTENT,
         "chunks": CHUNKS, "scratchstep": SCRATCH_STEP, "endsstep": ENDS_STEP, "job": JOB,
-        "fallback": FALLBACK, "array": _KIND, "nothing": _NONE,
+        "fallback": FALLBACK, "array": _KIND, "nothing": _NONE, "wake": _WAKE,
     }  # fmt: skip
     loads = "\n".join(f"  %{n}v = load i64, ptr %{n}" for n in plan)
     numbers = {
@@ -255,10 +278,22 @@ shared:
   %ownsequence = getelementptr i64, ptr %own, i64 {_SEQUENCE}
   store i64 0, ptr %ownsequence
   %where = select i1 %pooled, ptr %pooledp, ptr %own
+  ; a worker must find the job when it wakes
+  call void @give(ptr %where, {fields})
+  br i1 %pooled, label %rouse, label %finish
+rouse:
+  %wakep = inttoptr i64 %wakev to ptr
+  %woken = call ptr @PyObject_Vectorcall(ptr %wakep, ptr null, i64 0, ptr null)
+  %raised = icmp eq ptr %woken, null
+  br label %finish
+finish:
+  %interrupted = phi i1 [false, %shared], [%raised, %rouse]
   %state = call ptr @PyEval_SaveThread()
-  call void @run(ptr %where, {fields})
+  call void @finish(ptr %where)
   call void @PyEval_RestoreThread(ptr %state)
-  br label %out
+  br i1 %interrupted, label %failed, label %out
+failed:
+  ret ptr null
 out:
   %none = inttoptr i64 %nothingv to ptr
   call void @Py_IncRef(ptr %none)
@@ -350,7 +385,6 @@ unusual:
 
 # ---- in Python
 
-_RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * len(_FIELDS))
 _SERVE = ctypes.CFUNCTYPE(
     ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64
 )
@@ -385,10 +419,9 @@ def address(array: Any) -> int:
 
 
 @functools.cache
-def server() -> tuple[Any, Any]:
-    """`run` and `serve`, the two sides of a job."""
-    run, serve = compiler.functions(head() + _threads_ir(), "run", "serve")
-    return _RUN(run), _SERVE(serve)
+def server() -> Any:
+    """`serve`, which a worker calls."""
+    return _SERVE(*compiler.functions(head() + _threads_ir(), "serve"))
 
 
 class _Method(ctypes.Structure):
@@ -432,21 +465,27 @@ class _Plan(np.ndarray[Any, Any]):
     held: Any
 
 
-def _builtin(method: Any, slots: dict[int, int], fallback: Callable[..., Any]) -> Any:
+def _builtin(
+    method: Any, slots: dict[int, int], fallback: Callable[..., Any], wake: Any = None
+) -> Any:
     plan = np.zeros(_SLOTS, np.int64).view(_Plan)
     for k, x in slots.items():
         plan[k] = x
     plan[FALLBACK], plan[_NONE] = id(fallback), id(None)
-    plan.held = fallback
+    plan[_WAKE] = id(wake)
+    plan.held = fallback, wake
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     make.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
     return make(ctypes.addressof(method), plan, None)
 
 
-def call(slots: dict[int, int], fallback: Callable[..., Any]) -> Any:
-    """A builtin that runs a kernel on arrays; it gives others to the fallback."""
-    return _builtin(_methods()[0], {**slots, _KIND: id(np.ndarray)}, fallback)
+def call(slots: dict[int, int], fallback: Callable[..., Any], wake: Any = None) -> Any:
+    """A builtin that runs a kernel on arrays; it gives others to the fallback.
+
+    `wake()` is called, and returns None, when a job has been given to a pool.
+    """
+    return _builtin(_methods()[0], {**slots, _KIND: id(np.ndarray)}, fallback, wake)
 
 
 def numbers(function: int, inputs: int, outputs: int, fallback: Callable[..., Any]) -> Any:

@@ -14,7 +14,7 @@ import threading
 
 from . import native
 
-_SPINS = 1000  # looks for another job before a worker sleeps: about 20 microseconds
+_SPINS = 500  # looks for another job before a worker sleeps: about 20 microseconds
 
 
 def _default() -> int:
@@ -72,14 +72,14 @@ class Pool:
         self.busy = threading.Lock()  # one job at a time
         self.job = native.new_job()
         self.address = native.address(self.job)
-        self._serve = native.server()[1]
+        self._serve = native.server()
         self._stopped = False
         self._asleep = [False] * (threads - 1)
         self._beds = [threading.Lock() for _ in self._asleep]
         self._workers: list[threading.Thread] = []
 
     def wake(self) -> None:
-        """Have the workers look for the job that is about to be given."""
+        """Have the workers look for the job that has been given."""
         if not self._workers:
             for k, bed in enumerate(self._beds):
                 bed.acquire()
