@@ -73,7 +73,7 @@ def markdown(result: dict[str, Any]) -> str:
         mean = math.exp(statistics.mean(map(math.log, ratios)))
         lines += ["", f"Geometric mean of the ratios: {mean:.2f}; {sum(r > 1 for r in ratios)} of "
                   f"{len(ratios)} rows are behind the best peer."]  # fmt: skip
-    lines += ["", "First calls, compilation included (s):", ""]
+    lines += ["", "First calls, compilation included, while the others made theirs (s):", ""]
     lines += ["| row | gradarg jit | torch.compile | jax jit |", "|---|---|---|---|"]
     for name, row in result["rows"].items():
         cells = [f"{row['first'].get(c, '')}" for c in ("gradarg jit", "torch.compile", "jax jit")]

@@ -8,7 +8,7 @@
 Each contender has a process of its own, which stays; row by row each compares its result with
 NumPy's, and then they are timed in turns, so that a slow spell of the machine meets them all. A
 figure is the median over rounds of the best of five repeats, and the spread that of the rounds.
-Compilation is not in it, but is noted: `first call`.
+Compilation is not in it, but is noted, roughly: contenders prepare a row side by side.
 """
 
 from __future__ import annotations
@@ -58,9 +58,12 @@ class Process:
             return {"ok": False, "why": f"its process ended, {self.process.wait()}"}
         return json.loads(line)
 
-    def ask(self, **what: Any) -> dict[str, Any]:
+    def say(self, **what: Any) -> None:
         with contextlib.suppress(BrokenPipeError):  # the answer says so
             print(json.dumps(what), file=self.process.stdin, flush=True)
+
+    def ask(self, **what: Any) -> dict[str, Any]:
+        self.say(**what)
         return self.hear()
 
 
@@ -89,8 +92,10 @@ def compared(names: list[str], threads: int, rounds: int, seconds: float) -> dic
     for name in names:
         row = found[name] = {"times": {}, "first": {}, "notes": {}}
         running = []
+        for p in there:  # all at once: compiling takes long, and is not compared
+            p.say(row=name)
         for p in there:
-            said = p.ask(row=name)
+            said = p.hear()
             if said["ok"]:
                 running.append(p)
                 if "first_s" in said:
