@@ -222,7 +222,8 @@ def main() -> int:
              if importlib.util.find_spec(m)]
         ),
     }  # fmt: skip
-    slug = re.sub(r"\W+", "-", result["cpu"]).strip("-").lower() + ("-quick" if quick else "")
+    machine = f"{result['cpu']}-{options.threads}-threads"
+    slug = re.sub(r"\W+", "-", machine).strip("-").lower() + ("-quick" if quick else "")
     file = RESULTS / f"{slug}.json"
     if options.check:
         if not file.exists():
