@@ -675,6 +675,13 @@ def test_a_value_that_came_around_is_refused():
     with pytest.raises(ga.DerivativeError, match="that it was not passed"):
         ga.grad(f)(2.0)
 
+    def put_out(w):
+        hidden = ga.checkpoint(lambda x: x * w)
+        return np.sum(ga.scan(lambda c, x: (c, hidden(x)), 1.0, H)[1])
+
+    with pytest.raises(ga.DerivativeError, match="that it was not passed"):
+        ga.grad(put_out)(2.0)
+
     def g(w):
         twice = ga.custom_vjp(lambda c: c * 2)
         twice.defvjp(lambda c: (c * 2, None), lambda _, g: (g * w,))

@@ -7,6 +7,7 @@ arrays that are sliced along their first axis.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -353,13 +354,13 @@ def _scan(
     fixed, carry, xs = _parts(args, consts, carries)
     ys = [np.empty((length, *t.shape), t.dtype) for t in body.types[carries:]]
     run = body.run
-    for i in reversed(range(length)) if reverse else range(length):
-        outs = run(*fixed, *carry, *[x[i] for x in xs])
+    rows = zip(*(x[::-1] if reverse else x for x in xs)) if xs else itertools.repeat(())
+    for i, row in zip(reversed(range(length)) if reverse else range(length), rows):
+        outs = run(*fixed, *carry, *row)
         carry = outs[:carries]
         for y, o in zip(ys, outs[carries:]):
-            y[i] = o
-        _plain("scan", outs)
-    return (*_own(carry, args), *ys)
+            y[i] = o if o.__class__ is not Box.kind else _plain("scan", (o,))
+    return (*_own(_plain("scan", carry), args), *ys)
 
 
 def _scan_types(*_args: Any, body: Body, carries: int, length: int, **_: Any) -> tuple[Any, ...]:
