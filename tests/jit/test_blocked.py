@@ -210,6 +210,23 @@ def test_empty(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch):
     same(lambda x: np.sum(np.tanh(x), axis=-1), np.zeros(shape))
 
 
+def test_a_chain_longer_than_python_recurses():
+    def f(x: Any) -> Any:
+        for _ in range(600):
+            x = np.tanh(x * 1.01) + 0.1
+        return x
+
+    same(f, normal(200))
+
+
+def test_many_offsets():
+    def f(x: Any) -> Any:
+        e = np.exp(x)
+        return sum(np.sum(e[k:] * e[:-k]) for k in range(1, 12))
+
+    same(ga.value_and_grad(f), normal(300))
+
+
 def test_an_output_twice_and_in_two_shapes():
     def f(x: Any) -> Any:
         r = np.sum(np.exp(x), axis=1, keepdims=True)

@@ -67,23 +67,22 @@ class Kernel:
         """Where, in a kernel of one row, a part of a value begins or ends."""
         points = {0, self.extent}
 
-        def walk(v: Value, offset: int, seen: set[tuple[int, int]]) -> None:
+        roots = [*self.outputs, *(w.values[0] for w in self.ends)]
+        points.update(v.length for v in roots)
+        left = [(v, 0) for v in roots]  # a stack of its own: a kernel may be a long chain
+        seen: set[tuple[int, int]] = set()
+        while left:
+            v, offset = left.pop()
             if (id(v), offset) in seen:
-                return
+                continue
             seen.add((id(v), offset))
             if v.op == "slice":
-                return walk(v.values[0], offset + v.params["start"], seen)
-            if v.op == "place":
+                offset += v.params["start"]
+            elif v.op == "place":
                 start = v.params["start"] - offset
                 points.update((start, start + v.values[0].length))
                 offset = -start
-            for a in v.values:
-                walk(a, offset, seen)
-
-        seen: set[tuple[int, int]] = set()
-        for v in [*self.outputs, *(w.values[0] for w in self.ends)]:
-            points.add(v.length)
-            walk(v, 0, seen)
+            left += [(a, offset) for a in v.values]
         return sorted(b for b in points if 0 <= b <= self.extent)
 
     @property
@@ -95,19 +94,15 @@ class Kernel:
         """Costly values that several passes use, and that are therefore kept for a row."""
         uses: dict[int, set[int]] = {}
 
-        def need(v: Value, at: int) -> None:
-            if v.kind != "M" or at in uses.setdefault(id(v), set()):
-                return
-            uses[id(v)].add(at)
-            for a in v.values:
-                need(a, at)
-
-        for v in self.values:
-            if v.op in ROW_REDUCTIONS or v.op == "column_sum":
-                need(v.values[0], v.values[0].level)
-        for v in self.outputs:
-            if v.kind == "M":
-                need(v, v.level)
+        reduced = [
+            v.values[0] for v in self.values if v.op in ROW_REDUCTIONS or v.op == "column_sum"
+        ]
+        left = [(v, v.level) for v in (*reduced, *self.outputs)]
+        while left:
+            v, at = left.pop()
+            if v.kind == "M" and at not in uses.setdefault(id(v), set()):
+                uses[id(v)].add(at)
+                left += [(a, at) for a in v.values]
         return [v for v in self.values if v.op in HEAVY and len(uses.get(id(v), ())) > 1]
 
     def __str__(self) -> str:
