@@ -452,6 +452,22 @@ def test_what_would_be_drawn_once_is_refused():
     random.generator().random()  # itself again
 
 
+def test_draws_in_a_loop_are_refused():
+    def steps(x: Any, rng: Any) -> Any:
+        return ga.scan(lambda c, t: (c + rng.normal() * t, c), x, np.arange(3.0))
+
+    def dropped(x: Any, rng: Any) -> Any:
+        return ga.fori_loop(0, 3, lambda i, c: F.dropout(c, 0.5), x)
+
+    for f in (steps, dropped, ga.jit(steps), ga.jit(dropped)):
+        with pytest.raises(ga.ConcreteValueError, match="the same in all steps"):
+            f(np.ones(3), np.random.default_rng(0))
+    outside = ga.jit(lambda x, rng: ga.scan(lambda c, r: (c + r, c), x, rng.normal(size=3))[0])
+    mine, theirs = np.random.default_rng(0), np.random.default_rng(0)
+    for _ in range(2):
+        np.testing.assert_allclose(outside(np.array(0.5), mine), 0.5 + theirs.normal(size=3).sum())
+
+
 # ---- errors leave everything as it was
 
 

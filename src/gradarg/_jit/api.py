@@ -21,11 +21,12 @@ from .._core.trace import Box, ShapeDtype, bare, bind, describe, no_grad, shape_
 from .._namespace import views
 from .._transform.arguments import numeric, owned
 from .._transform.batch import vmap
+from .._transform.drawn import baked
 from .._transform.forward import jvp
 from .._transform.graph import Graph, stage
 from .._transform.reverse import vjp
 from . import backends, fast
-from .draws import Draw, baked
+from .draws import Draw
 from .opened import Elsewhere, Opened, Staging, Write, apart, put_back
 from .program import Program
 
@@ -297,7 +298,7 @@ class Jitted:
             _STAGING,
             Stage("jit", self._f) as trace,
             Staging(opened, self._f, trace) as staging,
-            baked(self._f, name),
+            baked(self._f, name + _BAKED),
         ):
             with nullcontext() if EAGER.recording else no_grad():
                 moving, named = structure.unflatten(leaves)
@@ -373,7 +374,7 @@ class Jitted:
             return (*outs, *(arrays[n] for n in changed))
 
         on_arrays.__name__ = _name(self._f)
-        with _STAGING, baked(self._f, f"ga.jit({describe(self._f)})"):
+        with _STAGING, baked(self._f, f"ga.jit({describe(self._f)}){_BAKED}"):
             graph = stage(on_arrays, *(ShapeDtype(*t) for t in types))
         (count, result), *_ = results
         entry = Entry(graph, self._backend, result)
@@ -418,6 +419,10 @@ class Jitted:
 
 
 _ARRAYS = (Box, np.ndarray, np.generic, float)
+_BAKED = (
+    " draws from {}, which it was not passed: the numbers would be the same in each call. Pass the "
+    "generator as an argument, or draw from ga.random.generator()."
+)
 _STAGING = threading.RLock()  # the parts of arguments are staged values meanwhile
 
 

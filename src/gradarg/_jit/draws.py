@@ -7,8 +7,7 @@ itself, and a derivative sees the very numbers that its function saw.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +46,7 @@ class Draws(np.random.Generator):
     def __init__(self, note: Callable[[Draw, Any], Any], number: int) -> None:
         super().__init__(np.random.PCG64(0))
         self._note, self._number = note, number
+        self.drawn = 0
         self._samples = np.random.default_rng(0)  # for their shapes and dtypes
 
     def __getattribute__(self, name: str) -> Any:
@@ -70,45 +70,8 @@ class Draws(np.random.Generator):
                     f"Inside ga.jit rng.{name}(out=) would write once, when the function is "
                     "compiled. Use what it returns."
                 )
+            self.drawn += 1
             sample = getattr(self._samples, name)(*args, **kwargs)
             return self._note(Draw(self._number, name, args, kwargs), sample)
 
         return draw
-
-
-@contextmanager
-def baked(function: Any, where: str) -> Iterator[None]:
-    """Refuse draws of generators that the function was not passed: they would not be drawn anew."""
-    known = _captured(function)
-    before = [(g, _state(g)) for g in known]
-    yield
-    for generator, state in before:
-        if _state(generator) != state:
-            what = "np.random" if generator is np.random else f"{generator!r:.60}"
-            raise ConcreteValueError(
-                f"{where} draws from {what}, which it was not passed: the numbers would be the "
-                "same in each call. Pass the generator as an argument, or draw from "
-                "ga.random.generator()."
-            )
-
-
-def _captured(function: Any) -> list[Any]:
-    while hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
-    code = getattr(function, "__code__", None)
-    scope = getattr(function, "__globals__", {})
-    values = [scope.get(name) for name in code.co_names] if code is not None else []
-    for cell in getattr(function, "__closure__", None) or ():
-        try:
-            values.append(cell.cell_contents)
-        except ValueError:  # not filled yet
-            continue
-    kinds = (np.random.Generator, np.random.RandomState)
-    return [np.random, *(v for v in values if isinstance(v, kinds))]
-
-
-def _state(generator: Any) -> str:
-    if isinstance(generator, np.random.Generator):
-        return repr(generator.bit_generator.state)
-    _, words, place, *rest = generator.get_state(legacy=True)
-    return repr((words.tobytes(), place, rest))

@@ -13,9 +13,14 @@ from .._core.errors import ShapeError, TreeError
 from .._core.trace import Box, ShapeDtype, bind, describe, peek, shape_dtype
 from .arguments import numeric, owned
 from .body import Body, closed
+from .drawn import baked
 from .loops import COND, SCAN, WHILE, in_chunks
 
 _NUMBERS = (bool, int, float, complex)
+_BAKED = (
+    ": a step draws from {}, but it runs once, to be staged, so the numbers would be the same in "
+    "all steps. Draw them for all steps outside, and scan over them."
+)
 
 
 def _is_number(leaf: Any) -> bool:
@@ -156,7 +161,8 @@ def _carried(
     arguments = tree.flatten((init,))[1] if more is None else _pair(structure, more)
     while True:
         types = [shape_dtype(x) for x in leaves]
-        staged = _Staged(f, arguments, [*types, *slices], where, types)
+        with baked(f, where + _BAKED, shared=True):
+            staged = _Staged(f, arguments, [*types, *slices], where, types)
         if alone:
             alone = False
             leaves = _leaves(init, where, staged.used)[0]
