@@ -505,11 +505,12 @@ class Staging:
 
 def apart(arrays: Sequence[Any], others: Sequence[Any]) -> list[Any]:
     """Arrays that share no memory with others, nor with one another: copies of those that do."""
-    taken = {id(_root(x)) for x in others}
+    array = np.ndarray
+    taken = {id(x if x.__class__ is not array or x.base is None else _root(x)) for x in others}
     fresh = []
     for x in arrays:
-        if x.__class__ is np.ndarray:
-            root = _root(x)
+        if x.__class__ is array:
+            root = x if x.base is None else _root(x)
             if id(root) in taken or root.nbytes != x.nbytes or not x.flags.writeable:
                 x = root = x.copy()
             taken.add(id(root))
@@ -529,14 +530,15 @@ def put_back(opened: Opened, writes: Sequence[Write], values: Sequence[Any]) -> 
     given = iter(values)
     for kind, n, value in writes:
         if kind == "tensor":
-            t = opened.tensors[n][0]
-            new = constant_tensor(next(given))
+            t, new = opened.tensors[n][0], next(given)
             if t._node is None and views.base_of(t) is not None:
-                views.store(t, new, "A write inside ga.jit")
-            else:
-                t._inner = new._inner
-                if hasattr(t, "_views"):
-                    views.refresh(t)
+                views.store(t, constant_tensor(new), "A write inside ga.jit")
+                continue
+            if new.ndim:
+                new.flags.writeable = False
+            t._inner = new if new.ndim else new[()]
+            if hasattr(t, "_views"):
+                views.refresh(t)
         elif kind == "cell":
             owner, name, k = opened.cells[n]
             new = next(given)
