@@ -26,6 +26,7 @@ from .._transform.forward import jvp
 from .._transform.graph import Graph, stage
 from .._transform.reverse import vjp
 from . import backends, fast
+from .cost import Cost, cost
 from .draws import Draw
 from .opened import Elsewhere, Opened, Staging, Write, apart, put_back
 from .program import Program
@@ -407,6 +408,10 @@ class Jitted:
         """The generated program for these arguments, and its kernels as loops."""
         program = self._entry(args, kwargs)[0].in_place
         return "\n\n".join([program.source, *map(str, program.kernels)])
+
+    def cost(self, *args: Any, **kwargs: Any) -> Cost:
+        """Operations, bytes moved, peak memory, and the least time this machine takes for them."""
+        return cost(self._entry(args, kwargs)[0].in_place)
 
     def explain(self, *args: Any, **kwargs: Any) -> str:
         """Which operations went into which kernel, and why others did not join them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from typing import Any
 
@@ -93,7 +94,11 @@ def _linked(code: bytes | None) -> Any:
     return engine
 
 
-def after_fork() -> None:
+def _after_fork() -> None:
     """A child has its own lock: a thread of its parent may have held the old one."""
     global _LOCK
     _LOCK = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

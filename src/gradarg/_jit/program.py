@@ -38,7 +38,7 @@ class Program:
         # between single numbers, one call of machine code beats the calls of NumPy
         small = 0 if backend.takes_numbers and _only_numbers(self.graph) else None
         plan = planned(self.graph, backend.supported, small)
-        self.reasons = plan.reasons
+        self.reasons, self.steps = plan.reasons, plan.steps
         self.kernels: list[Kernel] = []
         self._scope: dict[str, Any] = {
             "np": np, "empty": np.empty, "recycled": recycled, "integers": _integers,
