@@ -6,7 +6,7 @@ short enough to read first.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._core import tree
 from ._core.debug import debug_nans
@@ -47,9 +47,7 @@ from ._creation import (
     tri,
     zeros,
 )
-from ._jit.api import jit
-from ._jit.pool import get_num_threads, set_num_threads
-from ._namespace import fft, linalg, special
+from ._namespace import fft, linalg
 from ._namespace.assignment import (
     copyto,
     fill_diagonal,
@@ -437,14 +435,32 @@ from ._transform.reverse import grad, value_and_grad, vjp
 __version__ = "0.1.0.dev0"
 __array_api_version__ = "2024.12"  # of the Python array API standard
 
-# loaded when first used
+if TYPE_CHECKING:
+    from ._jit.api import jit
+    from ._jit.pool import get_num_threads, set_num_threads
+    from ._namespace import special
+
+# loaded when first used, as is what `_LATE` names: most programs need none of it
 _SUBMODULES = ("data", "nn", "optim", "random", "scalar", "testing", "train", "viz")
+
+
+_LATE = {  # the module, and the name in it
+    "get_num_threads": ("._jit.pool", "get_num_threads"),
+    "jit": ("._jit.api", "jit"),
+    "set_num_threads": ("._jit.pool", "set_num_threads"),
+    "special": ("._namespace.special", ""),
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'gradarg' has no attribute {name!r}")
+    if name not in _LATE:
+        raise AttributeError(f"module 'gradarg' has no attribute {name!r}")
+    place, own = _LATE[name]
+    module = importlib.import_module(place, __name__)
+    globals()[name] = found = getattr(module, own) if own else module
+    return found
 
 
 def __dir__() -> list[str]:

@@ -44,7 +44,6 @@ from ._namespace import (
     searching,
     selection,
     sets,
-    special,
     statistics,
     ufuncs,
     views,
@@ -449,7 +448,7 @@ class Tensor(Box):
         places = [o for o in out if o is not None]
         for place in places:
             assignment.target(place, f"{name}(..., out=) or an in-place operator")
-        function = UFUNCS.get(ufunc) or special.of_ufunc(ufunc)
+        function = UFUNCS.get(ufunc) or _of_scipy(ufunc)
         if function is None or (method != "__call__" and method not in ufuncs.METHODS):
             raise _no_rule(ufunc, "" if method == "__call__" else f".{method}")
         if method != "__call__":
@@ -815,6 +814,15 @@ def _parameters(func: Any) -> list[str]:
         return list(inspect.signature(func).parameters)
     except ValueError:
         return []
+
+
+def _of_scipy(ufunc: Any) -> Any:
+    """Our function for one of SciPy's ufuncs, if SciPy is there at all."""
+    if "scipy.special" not in sys.modules:
+        return None
+    from ._namespace import special
+
+    return special.of_ufunc(ufunc)
 
 
 def _spelled(func: Any) -> str:
