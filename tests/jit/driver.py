@@ -66,7 +66,8 @@ def widths(parsed: llvm.ModuleRef, type: str) -> set[int]:
 
 
 @cache
-def _compiled(name: str, type: str) -> tuple[object, object]:
+def compiled(name: str, type: str) -> tuple[object, object]:
+    """The engine, which owns the code, and the loop: addresses of x, y, out, and their length."""
     target = machine()
     engine = llvm.create_mcjit_compiler(module(name, type, target), target)
     engine.finalize_object()
@@ -81,6 +82,6 @@ def apply(name: str, x: np.ndarray, y: np.ndarray | None = None, out: np.ndarray
     out = np.empty_like(x) if out is None else out
     assert x.dtype == y.dtype and x.shape == y.shape
     assert x.flags.c_contiguous and y.flags.c_contiguous
-    call = _compiled(name, TYPES[x.dtype])[1]
+    call = compiled(name, TYPES[x.dtype])[1]
     call(x.ctypes.data, y.ctypes.data, out.ctypes.data, x.size)
     return out
