@@ -13,12 +13,12 @@ it would be lost from sight (outputs, sums, branches not taken), it is computed 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ _BUFFERS = 1 << 19  # bytes of all arrays of a block: half of a usual second-lev
 _LEAST, _MOST = 1 << 12, 1 << 16  # elements of a block: fewer, and calls cost more than work
 _PARALLEL = 1 << 18  # elements: below, two threads wait for each other (and for Python) too long
 _FLAT = 128  # rows that are added up in float32 before it goes on in float64
+_PARTS = 4  # for each thread, so that one which comes late takes fewer
 _SHORT = 24  # columns: up to here, rows are turned into columns to be reduced
 _LONG = 1 << 10  # columns: beyond, rows are added up pairwise
 _FAR = 1 << 10  # columns: values at offsets nearer than this are computed in one run
@@ -658,7 +659,7 @@ class Blocked:
         self.buffers: dict[tuple[str, str], int] = {}  # how many of each kind
         self.halo = 0
         sources = []
-        spans = [(0, 0)] if kernel.by_rows else pairwise(kernel.breaks())
+        spans = [(0, 0)] if kernel.by_rows else itertools.pairwise(kernel.breaks())
         for n, (low, high) in enumerate(spans):
             both = [self._block(f"block{n}", low, high, False)]
             both.append(self._block(f"careful{n}", low, high, True))
@@ -708,21 +709,29 @@ class Blocked:
                 shaped.append(x.reshape((-1, 1) if kind == "r" else (1, -1)))
         extent = rows if self.by_rows else columns
         step = self.size if not self.by_rows else max(1, self.size // max(columns, 1))
-        parts = 1
-        if rows * columns >= _PARALLEL:
-            parts = min(pool.get_num_threads(), -(-extent // step))
+        threads = pool.get_num_threads() if rows * columns >= _PARALLEL else 1
+        parts = min(threads * _PARTS, -(-extent // step)) if threads > 1 else 1
         run = self._rows if self.by_rows else self._columns
         bounds = [extent * k // parts for k in range(parts + 1)]
 
-        def part(k: int) -> list[Any]:
-            low, high = bounds[k : k + 2]
-            return run(low, high, columns, step, shaped[:count], shaped[count:])
+        done: list[list[Any]] = [[]] * parts
+        claimed = itertools.count()
 
-        others = [_pool(parts - 1).submit(part, k) for k in range(1, parts)]
-        sums = part(0)
+        def work() -> None:
+            """Parts that nobody has claimed yet, one after the other."""
+            while (k := next(claimed)) < parts:
+                low, high = bounds[k : k + 2]
+                done[k] = run(low, high, columns, step, shaped[:count], shaped[count:])
+
+        others = [_pool(threads - 1).submit(work) for _ in range(1, min(threads, parts))]
+        work()
         for other in others:
-            for k, found in enumerate(other.result()):
-                sums[k] = sums[k] + found
+            if not other.cancel():  # one that has not begun finds nothing to do
+                other.result()
+        sums = done[0]
+        for found in done[1:]:  # in order: the same sums whoever computed them
+            for k, x in enumerate(found):
+                sums[k] = sums[k] + x
         for k in range(len(stored)):
             out = arrays[count + k]
             if any(out is y for y in arrays[:count]):
