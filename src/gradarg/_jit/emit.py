@@ -92,19 +92,17 @@ def _narrowed(x: float) -> float:
 
 
 def _product(code: Code, x: str, y: str) -> str:
-    """x * y, but 0 where one is 0."""
+    """x * y, but 0 where one is 0: two comparisons, and a multiplication under their mask."""
     zero = code.number(0)
     out = code.op("fmul", x, y)
-    either = code.let(f"or i1 {code.compare('oeq', x, zero)}, {code.compare('oeq', y, zero)}")
-    bad = code.let(f"and i1 {either}, {code.compare('uno', out, out)}")
-    return code.select(bad, zero, out)
+    both = code.let(f"and i1 {code.compare('une', x, zero)}, {code.compare('une', y, zero)}")
+    return code.select(both, out, zero)
 
 
 def _quotient(code: Code, x: str, y: str) -> str:
+    """x / y, but 0 where x is 0."""
     zero = code.number(0)
-    out = code.op("fdiv", x, y)
-    bad = code.let(f"and i1 {code.compare('oeq', x, zero)}, {code.compare('uno', out, out)}")
-    return code.select(bad, zero, out)
+    return code.select(code.compare("une", x, zero), code.op("fdiv", x, y), zero)
 
 
 def _extreme(how: str) -> Callable[[Code, str, str], str]:
