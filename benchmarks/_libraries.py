@@ -37,6 +37,7 @@ class Gradarg:
     def __init__(self) -> None:
         import gradarg
 
+        gradarg.set_num_threads(THREADS)
         self.ga, self.np, self.special = gradarg, numpy, gradarg.special
 
     def array(self, x: Any) -> Any:
