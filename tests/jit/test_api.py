@@ -163,3 +163,21 @@ def test_a_decorator_that_shows_its_work():
     assert "def program(" in text and "kernel k0 (float64):" in text and "row_sum" in text
     assert "subtract" in str(f.graph(X)) and "k0: " in f.explain(X)
     same(f(X), f._f(X))
+
+
+@both
+def test_angles_beyond_what_a_kernel_reduces(backend):
+    def f(x):
+        return np.sin(x) * 2, np.sum(np.cos(x[1:]) + x[:-1]), np.sum(np.tan(x * 0.5))
+
+    for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 1e-5)):
+        for last in (2.0, 1e15, -3e18):
+            x = np.linspace(-3, 3, 500).astype(dtype)
+            x[-1] = last
+            same(ga.jit(f, backend=backend)(x), f(x), tolerance)
+            g = ga.grad(lambda x: np.sum(np.sin(x) * np.cos(x)))
+            found = ga.jit(g, backend=backend, donate_argnums=0)(x.copy())
+            np.testing.assert_allclose(found, g(x), rtol=tolerance, atol=tolerance)
+    rows = rng.normal(size=(20, 30)) * 1e14
+    h = lambda x: np.sum(x, axis=1, keepdims=True) * 1e-14 + np.cos(np.sin(x))
+    same(ga.jit(h, backend=backend)(rows), h(rows))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core.errors import GradargWarning
-from . import blocked, emit
+from . import blocked, emit, vector_math
 from .engine import Runner
 from .kernel import Kernel
 
@@ -29,13 +29,14 @@ class Backend:
 
     made: Callable[[Kernel], Any]
     supported: Callable[[str], bool]
+    limits: dict[str, float]  # the size of an argument beyond which some of these are not exact
     takes_numbers: bool = False  # whether kernels of single numbers are worth a call
 
 
 def runner(backend: str) -> Backend:
     """The backend of a name."""
     if backend != "numpy" and importlib.util.find_spec("llvmlite") is not None:
-        return Backend(_compiled, emit.supported, takes_numbers=True)
+        return Backend(_compiled, emit.supported, vector_math.LIMITS, takes_numbers=True)
     if backend == "llvm":
         warnings.warn(
             "jit: backend='llvm' needs llvmlite, which is not installed (pip install "
@@ -43,7 +44,7 @@ def runner(backend: str) -> Backend:
             GradargWarning,
             stacklevel=3,
         )
-    return Backend(blocked.Blocked, blocked.supported)
+    return Backend(blocked.Blocked, blocked.supported, {})
 
 
 def _compiled(kernel: Kernel) -> Any:

@@ -33,6 +33,7 @@ _REDUCTIONS = {id(structure.sum): "sum", id(reduce.max): "max", id(reduce.min): 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _MOST_OPERANDS = 24
 Supported = Callable[[str], bool]
+Limits = dict[str, float]
 SMALL = 64  # elements: below, NumPy's own calls cost as little
 
 
@@ -48,6 +49,7 @@ class Group:
     shape: tuple[int, ...]
     float: np.dtype[Any]
     supported: Supported  # the elementwise operations that a kernel can hold
+    limits: Limits  # and the size of an argument beyond which some are not exact
     cut: int | None = None
     ragged: bool = False  # of one row, with values of several lengths
     equations: list[Equation] = field(default_factory=list)
@@ -173,7 +175,20 @@ class Group:
         elif name == "where" and args[0].dtype != "b":
             raise Refused("its condition is a number")
         dtype = "b" if out.dtype == np.bool_ else "f"
-        return self.keep(Value(name, tuple(args), kind, dtype, params, out.size))
+        v = self.keep(Value(name, tuple(args), kind, dtype, params, out.size))
+        if name in self.limits:
+            self._guard(args[0], kind, out.size, self.limits[name])
+        return v
+
+    def _guard(self, x: Value, kind: str, length: int, limit: Any) -> None:
+        """Count the arguments beyond a limit: if there are any, NumPy does the group again."""
+        if kind == "s":
+            raise Refused("of a single number NumPy's is exact everywhere")
+        size = self.keep(Value("absolute", (x,), kind, "f", length=length))
+        bound = self.keep(Value("number", (limit,), "s", "f"))
+        beyond = self.keep(Value("greater", (size, bound), kind, "b", length=length))
+        count = self.keep(Value("as_float", (beyond,), kind, "f", length=length))
+        self.keep(Value("total", (count,), "s", "f", {"guard": True}))
 
     def _as(self, v: Value, dtype: str) -> Value:
         if v.dtype == dtype:
@@ -390,10 +405,10 @@ class Plan:
     reasons: list[str]
 
 
-def planned(graph: Graph, supported: Supported, small: int | None = None) -> Plan:
+def planned(graph: Graph, supported: Supported, limits: Limits, small: int | None = None) -> Plan:
     """The equations of a graph in groups, but for those of no more than `small` elements.
 
-    A backend supports elementwise operations by name.
+    A backend supports elementwise operations by name, some of them for arguments up to a size.
     """
     small = SMALL if small is None else small
     groups: list[Group] = []
@@ -408,7 +423,7 @@ def planned(graph: Graph, supported: Supported, small: int | None = None) -> Pla
             + sum(type_of(i).size for i in equation.inputs if not isinstance(i, bool | int | float))
             > small
         ):
-            chosen = _chosen(equation, groups, of, reasons, supported)
+            chosen = _chosen(equation, groups, of, reasons, supported, limits)
         if chosen is None:
             order.append(equation)
             for o in equation.outs:
@@ -426,6 +441,7 @@ def _chosen(
     of: dict[Var, Any],
     reasons: list[str],
     supported: Supported,
+    limits: Limits,
 ) -> Group | None:
     """The group that an operation joins, an old one or a new; None where it runs by itself."""
     near = [of.get(i) for i in equation.inputs if isinstance(i, Var)]
@@ -455,7 +471,7 @@ def _chosen(
     floats = [t.dtype for t in types if t.dtype in _FLOATS]
     if not floats:
         return None
-    group = Group(len(groups), shape, floats[0], supported)
+    group = Group(len(groups), shape, floats[0], supported, limits)
     try:
         group.join(equation)
     except Refused as reason:

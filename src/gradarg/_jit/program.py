@@ -37,7 +37,7 @@ class Program:
         self.graph, self._backend = optimised(expanded(graph)), backend
         # between single numbers, one call of machine code beats the calls of NumPy
         small = 0 if backend.takes_numbers and _only_numbers(self.graph) else None
-        plan = planned(self.graph, backend.supported, small)
+        plan = planned(self.graph, backend.supported, backend.limits, small)
         self.reasons, self.steps = plan.reasons, plan.steps
         self.kernels: list[Kernel] = []
         self._scope: dict[str, Any] = {
@@ -175,8 +175,11 @@ class Program:
             arrays.append(self._names[var])
         uses = ", ".join(v.op for v in kernel.values if v.op not in ("input", "number"))
         self._lines.append(f"    # {uses}")
-        self._lines.append(f"    {'ends = ' if ends else ''}{name}({', '.join(arrays)})")
         totals = sum(v.op == "total" for v in kernel.ends)
+        sums = [v for v in kernel.ends if v.op == "total"]
+        guards = [f"ends[{k}]" for k, v in enumerate(sums) if v.params.get("guard")]
+        takes = "ends = " if ends or guards else ""
+        self._lines.append(f"    {takes}{name}({', '.join(arrays)})")
         for v, var in ends:
             dtype = self._constant(var.type.dtype.type)
             same = [w for w in kernel.ends if w.op == v.op]
@@ -194,6 +197,14 @@ class Program:
         for var in stored[len(kernel.outputs) :]:
             same_one = self._names[first[id(group.made[var])]]
             self._lines.append(f"    {self._names[var]} = {same_one}.reshape({var.type.shape})")
+        if guards:
+            self._scope[f"again_{name}"] = _replayed(group, sources, stored)
+            outs = ", ".join(self._names[var] for var in stored)
+            given = ", ".join(map(self._shown, sources))
+            self._lines += [
+                f"    if {' or '.join(guards)}:  # an angle too large for the kernel",
+                f"        {outs}, = again_{name}({given},)",
+            ]
 
     def _numbers(self, name: str, runner: Any, sources: list[Any], stored: list[Var]) -> bool:
         """A kernel of single float64, if that is what it is."""
@@ -229,6 +240,20 @@ class _Identifiers(_Names):
         return name
 
 
+def _replayed(group: Group, sources: list[Any], stored: list[Var]) -> Callable[..., Any]:
+    """The group's operations one by one, by NumPy."""
+
+    def again(*values: Any) -> list[Any]:
+        known = {id(x): value for x, value in zip(sources, values)}
+        for equation in group.equations:
+            given = [known.get(id(i), i) for i in equation.inputs]
+            out = equation.primitive.impl(*given, **equation.params)
+            known[id(equation.outs[0])] = out
+        return [np.array(known[id(var)])[()] for var in stored]
+
+    return again
+
+
 def _in_place(kernel: Kernel, v: Value, number: int) -> bool:
     """Whether an output may lie where an input lies that the kernel reads.
 
@@ -236,6 +261,8 @@ def _in_place(kernel: Kernel, v: Value, number: int) -> bool:
     for this output, so that no order of loads and stores can put the store first.
     """
     if kernel.passes > 1 or kernel.kept() or v.kind != "M":
+        return False
+    if any(w.params.get("guard") for w in kernel.ends):  # the inputs may be needed again
         return False
     if any(w.op not in _AT_ITS_PLACE and not supported(w.op) for w in kernel.values):
         return False
