@@ -181,3 +181,15 @@ def test_angles_beyond_what_a_kernel_reduces(backend):
     rows = rng.normal(size=(20, 30)) * 1e14
     h = lambda x: np.sum(x, axis=1, keepdims=True) * 1e-14 + np.cos(np.sin(x))
     same(ga.jit(h, backend=backend)(rows), h(rows))
+
+
+def test_a_long_chain_is_several_kernels():
+    def f(x):
+        for _ in range(300):
+            x = x * 0.999 + np.tanh(x) * 0.001
+        return np.sum(x)
+
+    x = np.linspace(0, 1, 1000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # LLVM takes all of them
+        same(ga.jit(ga.grad(f))(x), ga.grad(f)(x))

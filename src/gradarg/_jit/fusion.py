@@ -32,6 +32,7 @@ _ELEMENTWISE = {
 _REDUCTIONS = {id(structure.sum): "sum", id(reduce.max): "max", id(reduce.min): "min"}
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _MOST_OPERANDS = 24
+_MOST_OPERATIONS = 120  # LLVM takes more than its share of time for longer ones
 Supported = Callable[[str], bool]
 Limits = dict[str, float]
 SMALL = 64  # elements: below, NumPy's own calls cost as little
@@ -122,6 +123,8 @@ class Group:
 
     def join(self, equation: Equation) -> None:
         """Take an operation in, or raise Refused and stay as before."""
+        if len(self.equations) >= _MOST_OPERATIONS:
+            raise Refused("the kernel is long enough")
         before = (self.cut, self.ragged, len(self.sources), len(self.values), dict(self.inputs))
         try:
             v = self._value(equation)
