@@ -127,8 +127,8 @@ def test_tensors_in_tensors_out(call: Call):
         same(values_of(found), expected, rtol=1e-12, atol=1e-14)
 
 
-# Seen once, from NumPy's own multi_dot of finite float32 numbers, and not again in 40,000 calls: the
-# cause is not known. The values are compared all the same, so that a NaN would fail.
+# Seen once, from NumPy's own multi_dot of finite float32 numbers, and not in 40,000 calls since;
+# the cause is not known. The values are compared all the same, so that a NaN would fail.
 @pytest.mark.filterwarnings("ignore:invalid value encountered in (dot|matmul):RuntimeWarning")
 @pytest.mark.parametrize("call", of_arrays, ids=str)
 def test_single_precision(call: Call):
