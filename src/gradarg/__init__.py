@@ -423,6 +423,12 @@ from ._namespace.statistics import (
     histogram_bin_edges,
     histogramdd,
 )
+from ._namespace.windows import (
+    avg_pool,
+    conv,
+    conv_transpose,
+    max_pool,
+)
 from ._tensor import Tensor
 from ._transform.batch import vmap
 from ._transform.control import cond, fori_loop, scan, while_loop
@@ -528,6 +534,7 @@ __all__ = [
     "atleast_2d",
     "atleast_3d",
     "average",
+    "avg_pool",
     "bincount",
     "bitwise_and",
     "bitwise_count",
@@ -558,6 +565,8 @@ __all__ = [
     "cond",
     "conj",
     "conjugate",
+    "conv",
+    "conv_transpose",
     "convolve",
     "copy",
     "copysign",
@@ -703,6 +712,7 @@ __all__ = [
     "matrix_transpose",
     "matvec",
     "max",
+    "max_pool",
     "maximum",
     "mean",
     "median",

@@ -15,6 +15,7 @@ from tests.ops import (
     searching_calls,
     special_calls,
     statistics_calls,
+    window_calls,
 )
 from tests.ops.call import Call, flat, smooth
 from tests.ops.sample import POSITIVE, TRUTH, Domain, complex_values, values
@@ -335,4 +336,5 @@ CALLS = [
     *manipulation_calls.calls(),
     *special_calls.calls(),
     *statistics_calls.calls(),
+    *window_calls.calls(),
 ]

@@ -17,6 +17,7 @@ from tests.ops import (
     searching_samples,
     special_samples,
     statistics_samples,
+    window_samples,
 )
 from tests.ops.sample import (
     ABOVE_ONE,
@@ -464,4 +465,5 @@ TABLE = [
     *fft_samples.samples(),
     *special_samples.samples(),
     *statistics_samples.samples(),
+    *window_samples.samples(),
 ]

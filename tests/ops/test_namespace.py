@@ -27,6 +27,7 @@ from gradarg._namespace import (
     sets,
     special,
     statistics,
+    windows,
 )
 from gradarg.testing import check_grads
 from tests.ops.call import Call
@@ -52,6 +53,7 @@ MODULES = (
     quantiles,
     statistics,
     polynomial,
+    windows,
 )
 OF_SHAPES = {"shape", "ndim", "size", "diag_indices_from", "tril_indices_from", "triu_indices_from"}
 NUMBERS_ALONE = {"kaiser"}  # NumPy's lets no array of another kind through

@@ -13,7 +13,11 @@ import numpy as np
 import gradarg as ga
 from gradarg import random
 
+from . import windows
+from .windows import *  # noqa: F403
+
 __all__ = [
+    *windows.__all__,
     "cross_entropy",
     "dropout",
     "flatten",
