@@ -96,6 +96,22 @@ def test_numbers_of_any_kind():
     assert type(g(np.float32(1.5), np.float32(0.5), np.float32(2.0))) is np.float32
 
 
+def test_arrays_of_one_number_take_the_short_way():
+    g = ga.jit(ga.value_and_grad(neuron, argnums=(0, 1, 2)))
+    expected = g(1.5, 0.5, 2.0)
+    backwards = np.array([0.0, 2.0, 0.0])[1:2].reshape(())
+    swapped = np.array(0.5, ">f8")
+    for args in [
+        (np.array(1.5), np.array(0.5), np.array(2.0)),
+        (np.array(1.5), 0.5, backwards),
+        (np.array(1.5), swapped, np.float64(2.0)),
+    ]:
+        for _ in range(3):
+            value, slopes = g(*args)
+            assert type(value) is type(slopes[0]) is np.float64
+            np.testing.assert_allclose([value, *slopes], [expected[0], *expected[1]], rtol=1e-14)
+
+
 def test_results_of_numbers_are_not_shared():
     g = ga.jit(neuron)
     first = g(1.0, 2.0, 3.0)

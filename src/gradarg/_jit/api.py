@@ -50,7 +50,7 @@ class Entry:
         self.draws: list[Draw] = []
         self.grads: list[int] = []  # the tensors whose grad is an argument too
         self.reads_grads = False
-        self.met = False  # whether it has been called
+        self.met = 0  # how many kinds of calls have been looked at for a shortcut
         self.closed = False  # whether all derivatives are taken inside
         self.donated: tuple[int, ...] = ()  # the inputs whose memory a run may write to
         used = [*graph.outputs, *(i for e in graph.equations for i in e.inputs)]
@@ -217,8 +217,8 @@ class Jitted:
             if simple and given.are(args):
                 return self._run(entry, given)
             result = entry(given)
-            if not entry.met and not kwargs:
-                entry.met = True
+            if entry.met < _SHORTCUTS and not kwargs:
+                entry.met += 1
                 self._learn(args, entry)
             return result
         outs = bind(entry.primitive, given)

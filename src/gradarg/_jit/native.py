@@ -54,13 +54,8 @@ LAYOUT = _layout()
 
 # Slots of a plan, of 8 bytes each.
 FUNCTION, ARRAYS, ROWS, COLUMNS, EXTENT, CHUNKS, SCRATCH_STEP, ENDS_STEP, JOB, FALLBACK = range(10)
-_KIND, _OTHER_KIND, _NONE, _WAKE, _SLOTS = (
-    10,
-    11,
-    12,
-    13,
-    16,
-)  # addresses differ from run to run: not in IR
+# addresses differ from run to run: not in IR
+_KIND, _OTHER_KIND, _ARRAY_KIND, _NONE, _WAKE, _SLOTS = 10, 11, 12, 13, 14, 16
 # Slots of a job; those that threads write to are 128 bytes apart.
 _NEXT, _SEQUENCE, _ACTIVE, _JOB_SLOTS = 16, 32, 48, 64
 _NOTHING = 1 << 61  # of a counter: all chunks are taken
@@ -202,7 +197,7 @@ def _calls_ir() -> str:
     loads = "\n".join(f"  %{n}v = load i64, ptr %{n}" for n in plan)
     numbers = {
         "fn": FUNCTION, "arrays": ARRAYS, "outs": ROWS, "alloc": COLUMNS, "fallback": FALLBACK,
-        "float": _KIND, "double": _OTHER_KIND,
+        "float": _KIND, "double": _OTHER_KIND, "array": _ARRAY_KIND,
     }  # fmt: skip
     number_loads = "\n".join(f"  %{n}v = load i64, ptr %{n}" for n in numbers)
     fields = ", ".join(
@@ -304,7 +299,7 @@ unusual:
   ret ptr %result
 }}
 
-; of a kernel of single float64: floats in, a tuple of np.float64 out
+; of a kernel of single float64: floats or arrays of one in, a tuple of np.float64 out
 define ptr @numbers(ptr %self, ptr %given, i64 %count) {{
 entry:
   %pointers = alloca [{MOST + 2} x ptr]
@@ -331,10 +326,21 @@ one:
   %isfloat = icmp eq i64 %kind, %floatv
   %isdouble = icmp eq i64 %kind, %doublev
   %known = or i1 %isfloat, %isdouble
-  br i1 %known, label %take, label %unusual
+  %heldp = getelementptr i8, ptr %x, i64 {data}
+  br i1 %known, label %take, label %neither
+neither:
+  %isarray = icmp eq i64 %kind, %arrayv
+  br i1 %isarray, label %look, label %unusual
+look:
+  %flagsp = getelementptr i8, ptr %x, i64 {flags}
+  %flags = load i32, ptr %flagsp
+  %both = and i32 %flags, {_FLAGS}
+  %whole = icmp eq i32 %both, {_FLAGS}
+  %elsewherep = load ptr, ptr %heldp
+  br i1 %whole, label %take, label %unusual
 take:
-  %datap = getelementptr i8, ptr %x, i64 {data}
-  %data = load double, ptr %datap
+  %from = phi ptr [%heldp, %one], [%elsewherep, %look]
+  %data = load double, ptr %from
   store double %data, ptr %value
   %i1 = add i64 %i, 1
   br label %loop
@@ -489,11 +495,11 @@ def call(slots: dict[int, int], fallback: Callable[..., Any], wake: Any = None) 
 
 
 def numbers(function: int, inputs: int, outputs: int, fallback: Callable[..., Any]) -> Any:
-    """A builtin that runs a kernel of single float64: from floats to a tuple of np.float64."""
+    """A builtin that runs a kernel of single float64, or arrays of one: a tuple of np.float64."""
     slot = ctypes.pythonapi.PyType_GetSlot
     slot.restype, slot.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_int)
     slots = {
         FUNCTION: function, ARRAYS: inputs, ROWS: outputs, COLUMNS: slot(np.float64, 47),
-        _KIND: id(float), _OTHER_KIND: id(np.float64),
+        _KIND: id(float), _OTHER_KIND: id(np.float64), _ARRAY_KIND: id(np.ndarray),
     }  # fmt: skip
     return _builtin(_methods()[1], slots, fallback)
