@@ -701,3 +701,35 @@ def test_a_value_that_leaks_is_refused():
     ga.scan(step, 0.0, H)
     with pytest.raises(ga.LeakedValueError, match="has ended"):
         kept[0] * 2
+
+
+def counted(graph, name):
+    return str(graph).count(f" = {name}(")
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_way_back_of_a_scan_computes_nothing_twice(reverse):
+    def step(c, x):
+        z = np.sin(c) @ W
+        return np.tanh(z + x * 0.5), (np.exp(z) * c, x > z)
+
+    def loss(c, xs, step=step, **options):
+        c, (ys, _) = ga.scan(step, c, xs, reverse=reverse, **options)
+        return np.sum(c**3) + np.sum(np.sin(ys))
+
+    rng = np.random.default_rng(4)
+    c, xs = rng.normal(size=(2, 3)), rng.normal(size=(5, 2, 3))
+    saves = ga.stage(ga.grad(loss, (0, 1)), c, xs)
+    again = ga.stage(ga.grad(lambda *a: loss(*a, step=ga.checkpoint(step)), (0, 1)), c, xs)
+    assert [counted(saves, p) for p in ("tanh", "exp", "matmul")] == [1, 1, 2]
+    assert counted(again, "tanh") >= 1 and counted(again, "checkpoint(step)") == 1
+    assert "exp" in str(again).split("scan(")[-1]
+    by_hand = ga.grad(lambda *a: loss(*a, checkpoint=True), (0, 1))(c, xs)
+    for graph in (saves, again):
+        same(graph(c, xs), by_hand)
+    v = rng.normal(size=(2, 3))
+    hvp = [ga.hvp(lambda c, s=s: loss(c, xs, s))(c, v) for s in (step, ga.checkpoint(step))]
+    same(hvp[0], hvp[1])
+    small = 1e-6
+    around = [ga.grad(loss)(c + s * small * v, xs) for s in (1, -1)]
+    np.testing.assert_allclose(hvp[0], (around[0] - around[1]) / (2 * small), rtol=1e-6)

@@ -18,7 +18,6 @@ from .._core.trace import Box, ShapeDtype, bare, bind, refuse_captured, shape_dt
 from .batch import vmap
 from .forward import jvp
 from .graph import Graph, stage
-from .reverse import vjp
 
 Mask = tuple[bool, ...]
 
@@ -34,7 +33,7 @@ class Body:
         self.name = graph.name
         self.inputs = [v.type for v in graph.inputs]
         self.types = [o.type if isinstance(o, Var) else shape_dtype(o) for o in graph.outputs]
-        self._derived: dict[Hashable, Body] = {}
+        self.kept: dict[Hashable, Any] = {}  # what follows from it
         self._program: Any = None
 
     def run(self, *arrays: Any) -> Sequence[Any]:
@@ -77,16 +76,22 @@ class Body:
                 seen.update(o for o in e.outs if not smooth or o.type.dtype.kind in "fc")
         return [isinstance(o, Var) and o in seen for o in self.graph.outputs]
 
+    def staged(self, key: Hashable, f: Callable[..., Any], types: Sequence[ShapeDtype]) -> Graph:
+        """The graph of a function made from this body."""
+        f.__name__ = f"{key[0] if isinstance(key, tuple) else key}({self.name})"
+        graph = stage(f, *types)
+        for x in (*graph.outputs, *(i for e in graph.equations for i in e.inputs)):
+            if isinstance(x, Box) and bare(x) is x:
+                refuse_captured(f"The derivative of {self.name}", x._trace)
+        return graph
+
     def derived(self, key: Hashable, f: Callable[..., Any], types: Sequence[ShapeDtype]) -> Body:
         """The body of a function made from this one, staged once for each key."""
-        if key not in self._derived:
-            f.__name__ = f"{key[0] if isinstance(key, tuple) else key}({self.name})"
-            graph = stage(f, *types)
-            for x in (*graph.outputs, *(i for e in graph.equations for i in e.inputs)):
-                if isinstance(x, Box) and bare(x) is x:
-                    refuse_captured(f"The derivative of {self.name}", x._trace)
-            self._derived[key] = Body(_rebuilt(graph, graph.inputs, bare))
-        return self._derived[key]
+        if key not in self.kept:
+            graph = self.staged(key, f, types)
+            self.kept[key] = Body(rebuilt(graph, graph.inputs, bare))
+        found: Body = self.kept[key]
+        return found
 
     def mapped(self, marked: Sequence[bool], outs: Sequence[bool], size: int) -> Body:
         """This body over an axis that the marked inputs have in front, and these outputs get."""
@@ -105,19 +110,11 @@ class Body:
                  for t, m in zip(self.inputs, marked)]  # fmt: skip
         return self.derived(("vmap", axes, places, size), over, types)
 
-    def saving(self, consts: int, carries: int) -> Body:
-        """The body of a scan that puts out, after all else, the carry it was given."""
-        if ("saving", carries) not in self._derived:
-            graph = self.graph
-            outputs = [*graph.outputs, *graph.inputs[consts : consts + carries]]
-            self._derived["saving", carries] = Body(_flat(graph, graph.inputs, outputs))
-        return self._derived["saving", carries]
-
     def taking(self, types: Sequence[ShapeDtype], at: int) -> Body:
         """This body with more inputs, of which it does not make use."""
         inputs = list(self.graph.inputs)
         inputs[at:at] = map(Var, types)
-        return Body(_flat(self.graph, inputs, self.graph.outputs))
+        return Body(flattened(self.graph, inputs, self.graph.outputs))
 
     def __str__(self) -> str:
         return str(self.graph)
@@ -136,26 +133,11 @@ def pushed(
     if not places:
         return body.flat(*values), [None] * len(body.types)
     primals, moves = [values[i] for i in places], [tangents[i] for i in places]
-    outs, found = jvp(_at(body, places, values), primals, moves)
+    outs, found = jvp(at_places(body, places, values), primals, moves)
     return outs, found
 
 
-def pulled(
-    body: Body, values: Sequence[Any], moving: Sequence[bool], outs: Sequence[bool], gs: Any
-) -> list[Any]:
-    """The cotangents of the moving inputs, for those of the outputs that are named."""
-    places = [i for i, m in enumerate(moving) if m]
-    f = _at(body, places, values)
-
-    def chosen(*some: Any) -> Any:
-        return tuple(o for o, m in zip(f(*some), outs) if m)
-
-    _, pullback = vjp(chosen, *(values[i] for i in places))
-    found: list[Any] = pullback.transposed(list(gs))
-    return found
-
-
-def _at(body: Body, places: Sequence[int], values: Sequence[Any]) -> Callable[..., Any]:
+def at_places(body: Body, places: Sequence[int], values: Sequence[Any]) -> Callable[..., Any]:
     """A body as a function of some of its inputs, the others being fixed."""
 
     def of_some(*some: Any) -> Any:
@@ -184,9 +166,9 @@ def closed(f: Callable[..., Any], types: Sequence[ShapeDtype]) -> tuple[Body, li
             return x
         return found.setdefault(id(x), (Var(shape_dtype(x)), x))[0]
 
-    graph = _rebuilt(graph, graph.inputs, argument)
+    graph = rebuilt(graph, graph.inputs, argument)
     inputs = [v for v, _ in found.values()]
-    graph = _rebuilt(graph, [*inputs, *graph.inputs], argument)
+    graph = rebuilt(graph, [*inputs, *graph.inputs], argument)
     return Body(graph), [x for _, x in found.values()]
 
 
@@ -194,7 +176,7 @@ def _may_change(x: Any) -> bool:
     return type(x) is np.ndarray and (x.flags.writeable or (x.base is not None and any(x.strides)))
 
 
-def _rebuilt(graph: Graph, inputs: Sequence[Var], argument: Callable[[Any], Any]) -> Graph:
+def rebuilt(graph: Graph, inputs: Sequence[Var], argument: Callable[[Any], Any]) -> Graph:
     """A graph with other constants, flat arguments and results, without what nothing needs."""
 
     def of(x: Any) -> Any:
@@ -208,10 +190,10 @@ def _rebuilt(graph: Graph, inputs: Sequence[Var], argument: Callable[[Any], Any]
             needed.update(i for i in e.inputs if isinstance(i, Var))
     equations = [e._replace(inputs=tuple(map(of, e.inputs))) for e in reversed(kept)]
     outputs = [of(o) for o in graph.outputs]
-    return _flat(graph, inputs, outputs, equations)
+    return flattened(graph, inputs, outputs, equations)
 
 
-def _flat(graph: Graph, inputs: Any, outputs: Any, equations: Any = None) -> Graph:
+def flattened(graph: Graph, inputs: Any, outputs: Any, equations: Any = None) -> Graph:
     """A graph with other arguments and results, which are flat."""
     forms = [tree.flatten((0,) * len(x))[1] for x in (inputs, outputs)]
     equations = graph.equations if equations is None else equations

@@ -238,9 +238,10 @@ def scan(
     the last x to the first.
 
     f is staged once, however many steps there are, and what it captures is differentiated too.
-    Random numbers that it draws are thus the same in all steps: pass them as xs. The way back keeps
-    the carry of each step, and runs the step again; with `checkpoint`, it keeps about sqrt(length)
-    of them, and runs each step twice.
+    Random numbers that it draws are thus the same in all steps: pass them as xs. For the way back
+    each step keeps what it computed and its derivative needs (an f that is a `ga.checkpoint` keeps
+    its arguments alone); with `checkpoint`, about sqrt(length) carries are kept, and each step runs
+    twice.
 
     >>> import gradarg as ga, numpy as np
     >>> f = lambda r: ga.scan(lambda c, x: (c * r + x, c), 0.0, np.array([1.0, 2.0, 3.0]))

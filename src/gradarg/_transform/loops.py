@@ -16,8 +16,9 @@ import numpy as np
 from .._core.errors import DerivativeError
 from .._core.primitive import Primitive, varies
 from .._core.tape import Joint, Node, Tape, Watch, boxed_outputs
-from .._core.trace import Box, ShapeDtype, bind, box, refuse_captured, zeros
-from .body import Body, Mask, exposed, pulled, pushed
+from .._core.trace import Box, ShapeDtype, bind, box, refuse_captured, shape_dtype, zeros
+from .body import Body, Mask, exposed, pushed
+from .residuals import Halves, halves
 
 
 def _plain(name: str, outs: Sequence[Any]) -> Sequence[Any]:
@@ -111,7 +112,7 @@ def _cond_dual(tangents: Any, pred: Any, *args: Any, then: Body, other: Body, **
 def _cond_vjp(
     _p: Any, g: Any, _out: Any, pred: Any, *args: Any, then: Body, other: Body, wanted: Any = None
 ) -> list[Any]:
-    moving = tuple(map(varies, args)) if wanted is None else wanted[1:]
+    moving = tuple(map(varies, args) if wanted is None else wanted[1:])
     live = tuple(
         (a or b) and not _is_zero(gi)
         for a, b, gi in zip(then.reached(moving, True), other.reached(moving, True), g)
@@ -119,16 +120,12 @@ def _cond_vjp(
     if not any(live):
         return [None] * (1 + len(args))
 
-    def derived(body: Body) -> Body:
-        def pull(*flat: Any) -> Any:
-            return tuple(pulled(body, flat[: len(args)], moving, live, flat[len(args) :]))
+    every = (True,) * len(args)
 
-        types = [*body.inputs, *_chosen(body.types, live)]
-        return body.derived(("vjp", moving, live), pull, types)
+    def back(body: Body) -> Body:
+        return halves(body, moving, live, every, (False,) * len(args), again=True).back
 
-    found = bind(
-        COND, [pred, *args, *_chosen(g, live)], {"then": derived(then), "other": derived(other)}
-    )
+    found = bind(COND, [pred, *args, *_chosen(g, live)], {"then": back(then), "other": back(other)})
     return [None, *_placed(found, moving)]
 
 
@@ -149,21 +146,26 @@ def _cond_batch(_p: Any, size: int, mapped: Any, args: Any, params: Any) -> tupl
     )
 
 
-def _record_wanted(
-    p: Primitive, tape: Tape, values: Any, parents: Any, params: Any, watch: list[Watch]
-) -> Any:
-    """With a note of which arguments a derivative is wanted by."""
-    wanted = tuple(parent is not None and varies(v) for parent, v in zip(parents, values))
-    return _recorded(p, tape, values, parents, {**params, "wanted": wanted}, watch)
-
-
 def _recorded(
-    p: Primitive, tape: Tape, values: Any, parents: Any, params: Any, watch: list[Watch]
+    p: Primitive, tape: Tape, values: Any, parents: Any, params: Any, watch: Any, **notes: Any
 ) -> Any:
+    """The operation on the tape; `notes` are more parameters for its derivative."""
     outs = bind(p, values, params)
-    node = Node(p, values, parents, outs, params)
+    node = Node(p, values, parents, outs, {**params, **notes})
     node.watch = watch or None
     return boxed_outputs(tape, node, outs)
+
+
+def _wanted(values: Any, parents: Any) -> list[bool]:
+    """Which arguments a derivative is wanted by."""
+    return [parent is not None and varies(v) for parent, v in zip(parents, values)]
+
+
+def _record_cond(
+    p: Primitive, tape: Tape, values: Any, parents: Any, params: Any, watch: list[Watch]
+) -> Any:
+    wanted = _wanted(values, parents)
+    return _recorded(p, tape, values, parents, params, watch, wanted=wanted)
 
 
 COND = Primitive(
@@ -175,7 +177,7 @@ COND = Primitive(
     batch=_cond_batch,
     shape=lambda *_args, then, **_: tuple(then.types),
     multi=True,
-    record=_record_wanted,
+    record=_record_cond,
 )
 
 
@@ -317,7 +319,7 @@ def _record_while(
 ) -> Any:
     """Outputs that do not vary are free of the derivative that does not exist."""
     consts = params["consts"]
-    wanted = [parent is not None and varies(v) for parent, v in zip(parents, values)]
+    wanted = _wanted(values, parents)
     moved = _settled(params["body"], wanted, consts, len(values) - consts, True)[0][consts:]
     boxes = _recorded(p, tape, values, parents, params, watch)
     return tuple(
@@ -374,9 +376,7 @@ def _scan_dual(
     body: Body,
     consts: int,
     carries: int,
-    length: int,
-    reverse: bool,
-    **_: Any,
+    **rest: Any,
 ) -> Any:
     moving, reached = _settled(body, _moving(tangents, args), consts, carries, True)
     of_parts = _parts(moving, consts, carries)
@@ -411,8 +411,7 @@ def _scan_dual(
             "body": body.derived(("jvp", moving), push, types),
             "consts": low,
             "carries": mid,
-            "length": length,
-            "reverse": reverse,
+            **rest,
         },
     )
     count = len(body.types) - carries
@@ -420,91 +419,62 @@ def _scan_dual(
     return outs, _placed([*found[carries:mid], *found[mid + count :]], live)
 
 
+def _in_halves(params: Any, wanted: Sequence[bool]) -> Halves:
+    """The step, and its way back, for the arguments by which a derivative is wanted."""
+    body, consts, carries = params["body"], params["consts"], params["carries"]
+    moving, reached = _settled(body, wanted, consts, carries, True)
+    chosen = (*moving[consts : consts + carries], *reached[carries:])
+    places = range(len(moving))
+    fixed = [i < consts for i in places]
+    free = [i < consts or i >= consts + carries for i in places]
+    return halves(body, moving, chosen, free, fixed, params.get("again", False))
+
+
 def _record_scan(
     p: Primitive, tape: Tape, values: Any, parents: Any, params: Any, watch: list[Watch]
 ) -> Any:
-    """With the carry of every step among the outputs, for the way back."""
-    count = len(params["body"].types)
-    if not params.get("saving"):
-        body = params["body"].saving(params["consts"], params["carries"])
-        params = {**params, "body": body, "saving": True}
-    return _record_wanted(p, tape, values, parents, params, watch)[:count]
+    """With the residuals of every step among the outputs, for the way back."""
+    way = _in_halves(params, _wanted(values, parents))
+    ahead = {**params, "body": way.ahead}
+    return _recorded(p, tape, values, parents, ahead, watch, way=way)[: len(way.chosen)]
 
 
 def _scan_vjp(
-    _p: Any,
-    g: Any,
-    out: Any,
-    *args: Any,
-    body: Body,
-    consts: int,
-    carries: int,
-    length: int,
-    reverse: bool,
-    saving: bool = False,
-    wanted: Any = None,
+    _p: Any, g: Any, out: Any, *args: Any, way: Halves | None = None, **params: Any
 ) -> list[Any]:
-    if wanted is None:
-        wanted = tuple(map(varies, args))
-    if not saving:
-        body = body.saving(consts, carries)
-        params = {"consts": consts, "carries": carries, "length": length, "reverse": reverse}
-        out = bind(SCAN, args, {"body": body, **params})
-        g = [*g, *map(zeros, out[len(g) :])]
-    moving, reached = _settled(body, wanted, consts, carries, True)
-    of_consts, of_carry, of_xs = _parts(moving, consts, carries)
-    live = [r and not _is_zero(gi) for r, gi in zip(reached[carries:], g[carries:])]
-    chosen = (*of_carry, *live)
+    if way is None or not all(map(_is_zero, g[len(way.chosen) :])):  # the residuals are used too
+        way = _in_halves(params, list(map(varies, args)))
+        out = bind(SCAN, args, {**params, "body": way.ahead})
+    consts, carries, count = params["consts"], params["carries"], len(way.chosen)
+    of_carry, of_ys = way.chosen[:carries], way.chosen[carries:]
+    if all(map(_is_zero, _chosen(g, way.chosen))):
+        return [None] * len(args)
+    of_consts, _, of_xs = _parts(way.moving, consts, carries)
     fixed, _, xs = _parts(args, consts, carries)
-    saved = out[len(out) - carries :]
     starts = [zeros(a) for a in _chosen(fixed, of_consts)]
-    width, more = sum(of_carry), len(starts)
+    sizes = [consts, sum(of_carry), len(starts), len(out) - count, len(xs), sum(of_ys)]
+    back = way.back
 
-    def pull(*flat: Any) -> Any:
-        at = consts
-        ahead, cts = flat[:at], flat[at : at + width]
-        sums = flat[at + width : at + width + more]
-        at += width + more
-        now, gys = flat[at : at + carries + len(xs)], flat[at + carries + len(xs) :]
-        found = pulled(body, [*ahead, *now], moving, chosen, [*cts, *gys])
-        steps = [s + d for s, d in zip(sums, found[:more])]
-        return (
-            *found[more : more + width],
-            *steps,
-            *found[more + width :],
-        )
+    def step(*flat: Any) -> Any:
+        rest = iter(flat)
+        ahead, cts, sums, saved, now, gys = ([next(rest) for _ in range(n)] for n in sizes)
+        found = back.flat(*ahead, *now, *saved, *cts, *gys)
+        dfixed, dcarry, dxs = _parts(found, len(starts), len(cts))
+        return (*dcarry, *(s + d for s, d in zip(sums, dfixed)), *dxs)
 
-    types, carry_types = body.inputs, body.types[:carries]
-    types = [
-        *types[:consts],
-        *_chosen(carry_types, of_carry),
-        *_chosen(types[:consts], of_consts),
-        *types[consts:],
-        *_chosen(body.types[carries:], live),
-    ]
+    given, end = consts + len(xs), consts + len(xs) + sizes[3]
+    sorts = back.inputs
+    types = [*sorts[:consts], *sorts[end : end + sizes[1]], *map(shape_dtype, starts),
+             *sorts[given:end], *sorts[consts:given], *sorts[end + sizes[1] :]]  # fmt: skip
     found = bind(
         SCAN,
-        [
-            *fixed,
-            *_chosen(g[:carries], of_carry),
-            *starts,
-            *saved,
-            *xs,
-            *_chosen(g[carries:], live),
-        ],
-        {
-            "body": body.derived(("vjp", moving, chosen), pull, types),
-            "consts": consts,
-            "carries": width + more,
-            "length": length,
-            "reverse": not reverse,
-        },
-    )
-    return [
-        *_placed(found[width : width + more], of_consts),
-        *_placed(found[:width], of_carry),
-        *_placed(found[width + more :], of_xs),
-    ]
+        [*fixed, *_chosen(g[:carries], of_carry), *starts, *out[count:], *xs,
+         *_chosen(g[carries:count], of_ys)],
+        {**params, "body": back.derived("step", step, types), "carries": sizes[1] + sizes[2],
+         "reverse": not params["reverse"]},
+    )  # fmt: skip
+    dcarry, sums, dxs = _parts(found, *sizes[1:3])
+    return [*_placed(sums, of_consts), *_placed(dcarry, of_carry), *_placed(dxs, of_xs)]
 
 
 def _scan_batch(_p: Any, size: int, mapped: Any, args: Any, params: Any) -> tuple[Any, ...]:
@@ -556,7 +526,8 @@ def in_chunks(
     begin = rest if reverse else 0  # what is left over comes last
     end = begin + count * size
     whole = [np.reshape(x[begin:end], (count, size, *x.shape[1:])) for x in xs]
-    outs = bind(SCAN, [*fixed, *carry, *whole], {**static, "body": outer, "length": count})
+    ahead = {**static, "body": outer, "length": count, "again": True}
+    outs = bind(SCAN, [*fixed, *carry, *whole], ahead)
     carry, ys = (
         outs[:carries],
         [np.reshape(y, (count * size, *y.shape[2:])) for y in outs[carries:]],
