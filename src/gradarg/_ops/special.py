@@ -388,7 +388,7 @@ def _inv_boxcox_dl(g: Any, o: Any, y: Any, lam: Any) -> Any:
 
 exp2 = row("exp2", lambda g, o, _x: g * (math.log(2) * o))
 exp10 = row("exp10", lambda g, o, _x: g * (LN10 * o))
-expm1 = row("expm1", lambda g, o, _x: g * (o + 1))
+expm1 = row("expm1", lambda g, _o, x: g * np.exp(x))
 exprel = row("exprel", lambda g, _o, x: g * exp_moment(x, order=1))
 log1p = row("log1p", lambda g, _o, x: quotient(g, 1 + x))
 cbrt = row("cbrt", lambda g, o, _x: quotient(g, 3 * (o * o)))
