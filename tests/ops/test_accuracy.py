@@ -135,6 +135,10 @@ def test_derivatives_are_exact(name):
     assert second < SECOND
 
 
+def test_the_slope_of_expm1_is_exact_where_it_is_tiny():
+    assert ga.grad(np.expm1)(-40.0) == np.exp(-40)
+
+
 # ---- complex steps
 
 
