@@ -39,6 +39,16 @@ def target() -> Any:
 
 
 @functools.cache
+def vectors() -> tuple[int, bool]:
+    """The bits of a vector, and whether some of its lanes are loaded as fast as all."""
+    import llvmlite.binding as llvm
+
+    features = llvm.get_host_cpu_features()
+    wide = bool(features.get("avx512f") and features.get("avx512bw") and features.get("avx512vl"))
+    return (512 if wide else 256 if features.get("avx2") else 128), wide
+
+
+@functools.cache
 def _version() -> str:
     import llvmlite
     import llvmlite.binding as llvm

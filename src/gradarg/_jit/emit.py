@@ -1,4 +1,4 @@
-"""From a kernel to LLVM IR: scalar loops that LLVM vectorises.
+"""From a kernel to LLVM IR: loops over vectors, and over what is left of them.
 
 `define void @k(ptr args, i64 R, i64 C, i64 lo, i64 hi, ptr scratch, ptr ends)`: `args` points to
 the addresses of inputs and outputs, `lo` and `hi` are the rows (or, of a kernel of one row, the
@@ -12,12 +12,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import vector_math
-from .kernel import END_REDUCTIONS, ROW_REDUCTIONS, Kernel, Value
+from .kernel import END_REDUCTIONS, HEAVY, ROW_REDUCTIONS, Kernel, Value
 
 BLOCK = 4096
+FEW = 4  # costly operations for which there are registers enough to do two vectors at a time
 _COMPARE = {
     "less": "olt", "less_equal": "ole", "greater": "ogt", "greater_equal": "oge", "equal": "oeq",
     "not_equal": "une",
@@ -38,8 +39,17 @@ class Code:
         self.type, self.bits = ("float", 32) if kernel.float == "float32" else ("double", 64)
         self.lines: list[str] = []
         self.count = 0
+        self.lanes = 1  # of the vectors that are being computed with
         self.called: set[tuple[str, str]] = set()
         self.intrinsics: set[str] = set()
+
+    def vector(self, type: str) -> str:
+        return type if self.lanes == 1 else f"<{self.lanes} x {type}>"
+
+    @property
+    def real(self) -> str:
+        """The type of what is computed: the float of the kernel, or a vector of it."""
+        return self.vector(self.type)
 
     def name(self) -> str:
         self.count += 1
@@ -61,24 +71,45 @@ class Code:
         x = float(x)
         if self.type == "float" and x == x and abs(x) != float("inf"):
             x = _narrowed(x)
-        return f"0x{struct.unpack('>Q', struct.pack('>d', x))[0]:016X}"
+        return self.constant(f"0x{struct.unpack('>Q', struct.pack('>d', x))[0]:016X}", self.type)
+
+    def constant(self, x: str, type: str) -> str:
+        return x if self.lanes == 1 else f"splat ({type} {x})"
+
+    def spread(self, x: str, type: str) -> str:
+        """A number in each lane."""
+        if self.lanes == 1:
+            return x
+        vector = self.vector(type)
+        first = self.let(f"insertelement {vector} poison, {type} {x}, i64 0")
+        zeros = f"<{self.lanes} x i32> zeroinitializer"
+        return self.let(f"shufflevector {vector} {first}, {vector} poison, {zeros}")
 
     def intrinsic(self, name: str, *args: str) -> str:
-        suffix, given = f"{name}.f{self.bits}", ", ".join(f"{self.type} {a}" for a in args)
-        self.intrinsics.add(
-            f"declare {self.type} @llvm.{suffix}({', '.join([self.type] * len(args))})"
-        )
-        return self.let(f"call {self.type} @llvm.{suffix}({given})")
+        return self.call(f"llvm.{name}.{self.suffix}", self.real, *((self.real, a) for a in args))
+
+    @property
+    def suffix(self) -> str:
+        return f"f{self.bits}" if self.lanes == 1 else f"v{self.lanes}f{self.bits}"
+
+    def call(self, name: str, type: str, *args: tuple[str, str], flags: str = "") -> str:
+        """A call of an intrinsic, its arguments by type and name."""
+        self.intrinsics.add(f"declare {type} @{name}({', '.join(t for t, _ in args)})")
+        text = f"call {flags}{type} @{name}({', '.join(f'{t} {a}' for t, a in args)})"
+        if type == "void":
+            self.line(text)
+            return ""
+        return self.let(text)
 
     def select(self, c: str, x: str, y: str, type: str | None = None) -> str:
-        type = type or self.type
-        return self.let(f"select i1 {c}, {type} {x}, {type} {y}")
+        type = self.vector(type or self.type)
+        return self.let(f"select {self.vector('i1')} {c}, {type} {x}, {type} {y}")
 
     def compare(self, how: str, x: str, y: str) -> str:
-        return self.let(f"fcmp {how} {self.type} {x}, {y}")
+        return self.let(f"fcmp {how} {self.real} {x}, {y}")
 
     def op(self, how: str, x: str, y: str, flags: str = "contract") -> str:
-        return self.let(f"{how} {flags} {self.type} {x}, {y}")
+        return self.let(f"{how} {flags} {self.real} {x}, {y}")
 
 
 def _narrowed(x: float) -> float:
@@ -95,7 +126,8 @@ def _product(code: Code, x: str, y: str) -> str:
     """x * y, but 0 where one is 0: two comparisons, and a multiplication under their mask."""
     zero = code.number(0)
     out = code.op("fmul", x, y)
-    both = code.let(f"and i1 {code.compare('une', x, zero)}, {code.compare('une', y, zero)}")
+    nonzero = code.compare("une", x, zero), code.compare("une", y, zero)
+    both = code.let(f"and {code.vector('i1')} {nonzero[0]}, {nonzero[1]}")
     return code.select(both, out, zero)
 
 
@@ -135,7 +167,7 @@ def _integer_power(code: Code, x: str, n: int) -> str:
 
 SPECIAL: dict[str, Callable[..., str]] = {
     "positive": lambda code, x: x,
-    "negative": lambda code, x: code.let(f"fneg {code.type} {x}"),
+    "negative": lambda code, x: code.let(f"fneg {code.real} {x}"),
     "square": lambda code, x: code.op("fmul", x, x),
     "reciprocal": lambda code, x: code.op("fdiv", code.number(1), x),
     "product": _product,
@@ -146,7 +178,9 @@ SPECIAL: dict[str, Callable[..., str]] = {
     "sign": _sign,
     "isnan": lambda code, x: code.compare("uno", x, x),
     "isfinite": lambda code, x: code.compare("ord", code.op("fsub", x, x, ""), code.number(0)),
-    "logical_not": lambda code, c: code.let(f"xor i1 {c}, true"),
+    "logical_not": lambda code, c: code.let(
+        f"xor {code.vector('i1')} {c}, {code.constant('true', 'i1')}"
+    ),
 }
 
 
@@ -172,7 +206,7 @@ def operation(code: Code, v: Value, args: list[str]) -> str:
     if v.op in _COMPARE:
         return code.compare(_COMPARE[v.op], *args)
     if v.op in _LOGICAL:
-        return code.let(f"{_LOGICAL[v.op]} i1 {args[0]}, {args[1]}")
+        return code.let(f"{_LOGICAL[v.op]} {code.vector('i1')} {args[0]}, {args[1]}")
     if v.op in _INTRINSIC:
         return code.intrinsic(_INTRINSIC[v.op], *args)
     if v.op == "where":
@@ -181,15 +215,13 @@ def operation(code: Code, v: Value, args: list[str]) -> str:
     if v.op == "integer_power":
         return _integer_power(code, args[0], v.params["n"])
     if v.op == "as_float":
-        return code.let(f"uitofp i1 {args[0]} to {code.type}")
+        return code.let(f"uitofp {code.vector('i1')} {args[0]} to {code.real}")
     if v.op in SPECIAL:
         return SPECIAL[v.op](code, *args)
     name = _CALLED.get(v.op, v.op)
-    code.called.add((name, code.type))
-    given = ", ".join(f"{code.type} {a}" for a in args)
-    return code.let(
-        f"call {code.type} @ga_{name}_{'f32' if code.type == 'float' else 'f64'}({given})"
-    )
+    code.called.add((name, code.real))
+    given = ", ".join(f"{code.real} {a}" for a in args)
+    return code.let(f"call {code.real} {vector_math.symbol(name, code.real)}({given})")
 
 
 def _with_zeros(code: Code, v: Value, args: list[str | None]) -> str | None:
@@ -200,7 +232,7 @@ def _with_zeros(code: Code, v: Value, args: list[str | None]) -> str | None:
         return args[1] if args[0] is None else args[0]
     if v.op == "subtract":
         if args[0] is None:
-            return None if args[1] is None else code.let(f"fneg {code.type} {args[1]}")
+            return None if args[1] is None else code.let(f"fneg {code.real} {args[1]}")
         return args[0]
     if v.op in ("negative", "positive", "product"):
         return None
@@ -210,6 +242,16 @@ def _with_zeros(code: Code, v: Value, args: list[str | None]) -> str | None:
 
 
 Memo = dict[tuple[int, int], str | None]  # by value and offset
+Parts = dict[int, list[tuple[str, str]]]  # by reduction: the types and names of what it is so far
+_SHORT = {"float": "f32", "double": "f64", "i8": "i8"}
+
+
+class Vectors(NamedTuple):
+    """What a machine computes with."""
+
+    bits: int
+    masks: bool  # whether loads and stores of some lanes alone cost no more than those of all
+
 
 # ---- the loops
 
@@ -217,8 +259,9 @@ Memo = dict[tuple[int, int], str | None]  # by value and offset
 class Emitter:
     """Writes the function of one kernel."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        self.kernel, self.code = kernel, Code(kernel)
+    def __init__(self, kernel: Kernel, vectors: Vectors) -> None:
+        self.kernel, self.code, self.vectors = kernel, Code(kernel), vectors
+        self.mask = ""  # which lanes are loaded and stored, where it is not all of them
         self.size = 4 if kernel.float == "float32" else 8
         self.have: dict[int, str] = {}  # values that do not vary with the column, by id
         self.kept = {id(v): k for k, v in enumerate(kernel.kept())}
@@ -229,6 +272,21 @@ class Emitter:
         self.segment = (0, 0)  # of a kernel of one row: where its columns are
         self.allocas: list[str] = []  # all stand at the entry, or they would grow with each row
 
+    @property
+    def scopes(self) -> int:
+        """Inputs, scratch, ends, each output."""
+        return 3 + len(self.outputs)
+
+    def lanes_of(self, at: int) -> int:
+        """How many columns a pass takes at a time: vectors, two if there is little to do."""
+        heavy = sum(v.op in HEAVY and v.kind in "Mc" for v in self.kernel.values if v.level == at)
+        lanes = self.vectors.bits // self.code.bits * (1 if heavy > FEW else 2)
+        if self.kernel.by_rows:
+            return lanes
+        while lanes > max(1, self.segment[1] - self.segment[0]):
+            lanes //= 2
+        return lanes
+
     # ---- memory
 
     def tag(self, k: int) -> str:
@@ -236,17 +294,45 @@ class Emitter:
 
     def load(self, pointer: str, index: str, scope: int, dtype: str = "f") -> str:
         code = self.code
-        type = {"f": code.type, "b": "i8", "i": "i64"}[dtype]
+        type, align = {"f": (code.type, self.size), "b": ("i8", 1), "i": ("i64", 8)}[dtype]
+        x = self.loaded(type, align, pointer, index, scope)
+        if dtype == "b":
+            x = code.let(f"icmp ne {code.vector('i8')} {x}, {code.constant('0', 'i8')}")
+        return x
+
+    def loaded(self, type: str, align: int, pointer: str, index: str, scope: int) -> str:
+        code, vector = self.code, self.code.vector(type)
         at = code.let(f"getelementptr inbounds {type}, ptr {pointer}, i64 {index}")
-        x = code.let(f"load {type}, ptr {at}, {self.tag(scope)}")
-        return code.let(f"icmp ne i8 {x}, 0") if dtype == "b" else x
+        if not self.mask:
+            return code.let(f"load {vector}, ptr {at}, align {align}, {self.tag(scope)}")
+        x = code.call(
+            f"llvm.masked.load.v{code.lanes}{_SHORT[type]}.p0", vector,
+            ("ptr", at), ("i32", str(align)),
+            (code.vector("i1"), self.mask), (vector, "zeroinitializer"),
+        )  # fmt: skip
+        code.lines[-1] += f", {self.tag(scope)}"
+        return x
 
     def store(self, x: str, pointer: str, index: str, scope: int, dtype: str = "f") -> None:
         code = self.code
-        type = code.type if dtype == "f" else "i8"
-        x = x if dtype == "f" else code.let(f"zext i1 {x} to i8")
+        if dtype == "b":
+            x = code.let(f"zext {code.vector('i1')} {x} to {code.vector('i8')}")
+        type, align = (code.type, self.size) if dtype == "f" else ("i8", 1)
+        self.stored_at(x, type, align, pointer, index, scope)
+
+    def stored_at(
+        self, x: str, type: str, align: int, pointer: str, index: str, scope: int
+    ) -> None:
+        code, vector = self.code, self.code.vector(type)
         at = code.let(f"getelementptr inbounds {type}, ptr {pointer}, i64 {index}")
-        code.line(f"store {type} {x}, ptr {at}, {self.tag(scope)}")
+        if not self.mask:
+            code.line(f"store {vector} {x}, ptr {at}, align {align}, {self.tag(scope)}")
+            return
+        code.call(
+            f"llvm.masked.store.v{code.lanes}{_SHORT[type]}.p0", "void",
+            (vector, x), ("ptr", at), ("i32", str(align)), (code.vector("i1"), self.mask),
+        )  # fmt: skip
+        code.lines[-1] += f", {self.tag(scope)}"
 
     # ---- values
 
@@ -256,6 +342,7 @@ class Emitter:
             x = v.args[0]
             return ("true" if x else "false") if v.dtype == "b" else self.code.number(x)
         if id(v) not in self.have:
+            assert self.code.lanes == 1
             if v.op == "input":
                 index = "%r" if v.kind == "r" else "0"
                 self.have[id(v)] = self.load(f"%p{v.args[0]}", index, 0, v.dtype)
@@ -265,12 +352,32 @@ class Emitter:
                 self.have[id(v)] = operation(self.code, v, [self.outer(a) for a in v.values])
         return self.have[id(v)]
 
+    def in_each_lane(self, v: Value) -> str:
+        """Such a value inside the loop."""
+        if v.op == "number" and v.dtype == "f":
+            return self.code.number(v.args[0])
+        return self.code.spread(self.outer(v), "i1" if v.dtype == "b" else self.code.type)
+
     def column(self, v: Value) -> str:
         """A column by its number; a negative one counts from the end."""
         at = self.outer(v)
         low = self.code.let(f"icmp slt i64 {at}, 0")
         end = self.code.let(f"add i64 {at}, %C")
         return self.code.let(f"select i1 {low}, i64 {end}, i64 {at}")
+
+    def lane(self, column: str) -> str:
+        """Whether the column is this one, for each lane."""
+        code = self.code
+        if code.lanes == 1:
+            return code.let(f"icmp eq i64 {self.j}, {column}")
+        lane = code.let(f"sub i64 {column}, {self.j}")
+        inside = code.let(f"icmp ult i64 {lane}, {code.lanes}")
+        lane = code.let(f"select i1 {inside}, i64 {lane}, i64 -1")
+        lane = code.spread(code.let(f"trunc i64 {lane} to i32"), "i32")
+        return code.let(f"icmp eq {code.vector('i32')} {lane}, {self.numbered()}")
+
+    def numbered(self) -> str:
+        return f"<{', '.join(f'i32 {k}' for k in range(self.code.lanes))}>"
 
     def picked(self, v: Value, column: Value) -> str:
         """A value of the row at one column."""
@@ -289,7 +396,7 @@ class Emitter:
     def inner_or_zero(self, v: Value, memo: Memo, fresh: list[Value], offset: int) -> str | None:
         """The same; None where it is known to be 0 throughout the segment."""
         if v.kind in ("s", "r"):
-            return self.outer(v)
+            return self.in_each_lane(v)
         key = id(v), offset
         if key in memo:
             return memo[key]
@@ -303,8 +410,9 @@ class Emitter:
             x = self.load(f"%p{v.args[0]}", place, 0, v.dtype)
         elif v.op == "one_hot":
             y, column = v.values
-            here = self.code.let(f"icmp eq i64 {self.j}, {self.column(column)}")
-            x = self.code.select(here, self.outer(y), self.code.number(0))
+            x = self.code.select(
+                self.lane(self.column(column)), self.in_each_lane(y), self.code.number(0)
+            )
         elif v.op == "slice":
             x = self.inner_or_zero(v.values[0], memo, fresh, offset + v.params["start"])
         elif v.op == "place":
@@ -432,16 +540,10 @@ class Emitter:
         for v in outer_values.values():
             if v.op not in ROW_REDUCTIONS and v.op != "number":
                 self.outer(v)
-        starts = {}
         for v in sums:
-            starts[id(v)] = code.number(
-                {"row_max": -float("inf"), "row_min": float("inf")}.get(v.op, 0)
-            )
-            self.allocas.append(
-                f"  %a{n}.{self._k(v)} = alloca {'double' if self._adds(v) else code.type}"
-            )
-            zero = "0.0" if self._adds(v) else starts[id(v)]
             type = "double" if self._adds(v) else code.type
+            self.allocas.append(f"  %a{n}.{self._k(v)} = alloca {type}")
+            zero = "0.0" if self._adds(v) else self.starts(v)[0][1]
             code.line(f"store {type} {zero}, ptr %a{n}.{self._k(v)}")
         code.line(f"br label %start{n}")
         code.label(f"start{n}")
@@ -454,51 +556,89 @@ class Emitter:
         code.line(f"%bnext{n} = add nsw i64 %b{n}, {BLOCK if sums else 1 << 50}")
         code.line(f"%bin{n} = icmp slt i64 %bnext{n}, {high}")
         code.line(f"%bend{n} = select i1 %bin{n}, i64 %bnext{n}, i64 {high}")
-        code.line(f"br label %loop{n}")
-        code.label(f"loop{n}")
-        self.j = f"%j{n}"
-        code.line(f"{self.j} = phi i64 [%b{n}, %blockin{n}], [%j{n}n, %loop{n}]")
-        for v in sums:
-            k = self._k(v)
-            start, q = starts[id(v)], f"%q{n}.{k}"
-            code.line(f"{q} = phi {code.type} [{start}, %blockin{n}], [{q}n, %loop{n}]")
-        self.place = code.let(f"add nsw i64 %base, {self.j}")
-        memo: Memo = {}
+        lanes = self.lanes_of(at)
+        left = lanes if self.vectors.masks else 1  # what is left is done in how many lanes
+        code.line(f"%room{n} = sub nsw i64 %bend{n}, %b{n}")
+        code.line(f"%whole{n} = and i64 %room{n}, {-lanes}")
+        code.line(f"%mid{n} = add nsw i64 %b{n}, %whole{n}")
+        code.line(f"%wide{n} = icmp ne i64 %whole{n}, 0")
+        code.line(f"br i1 %wide{n}, label %loop{n}, label %rest{n}")
+
+        def body(label: str, before: str, low: str, high: str, partial: Parts) -> Parts:
+            """A loop, and the partial results of the reductions after it."""
+            code.label(label)
+            self.j = f"%j{label}"
+            code.line(f"{self.j} = phi i64 [{low}, %{before}], [{self.j}n, %{label}]")
+            inside = {}
+            for v in sums:
+                inside[id(v)] = [f"%q{label}.{self._k(v)}.{i}" for i in range(len(partial[id(v)]))]
+                for name, (type, start) in zip(inside[id(v)], partial[id(v)]):
+                    type = code.vector(type)
+                    code.line(f"{name} = phi {type} [{start}, %{before}], [{name}n, %{label}]")
+            if label.startswith("left") and code.lanes > 1:
+                room = code.spread(
+                    code.let(f"trunc i64 {code.let(f'sub i64 {high}, {self.j}')} to i32"), "i32"
+                )
+                self.mask = code.let(f"icmp slt {code.vector('i32')} {self.numbered()}, {room}")
+            self.place = code.let(f"add nsw i64 %base, {self.j}")
+            memo: Memo = {}
+            for v in sums:
+                self.reduced(v, self.inner(v.values[0], memo, fresh), inside[id(v)])
+            for v in columns:
+                x = self.inner(v.values[0], memo, fresh)
+                if code.type == "float":
+                    x = code.let(f"fpext {code.real} {x} to {code.vector('double')}")
+                place = f"%e{self.ends[id(v)]}"
+                old = self.loaded("double", 8, place, self.j, 2)
+                x = code.let(f"fadd {code.vector('double')} {old}, {x}")
+                self.stored_at(x, "double", 8, place, self.j, 2)
+            for v in stores:
+                x = self.inner(v, memo, fresh)
+                index = self.place if v.kind == "M" else self.j
+                self.store(x, self.out(v), index, self.scope(v), v.dtype)
+            self.mask = ""
+            code.line(f"{self.j}n = add nsw i64 {self.j}, {code.lanes}")
+            code.line(f"{self.j}m = icmp slt i64 {self.j}n, {high}")
+            return {k: [(t, f"{x}n") for (t, _), x in zip(partial[k], inside[k])] for k in inside}
+
+        def met(one: Parts, before: str, other: Parts, label: str) -> Parts:
+            """The partial results where two ways come together."""
+            return {
+                k: [
+                    (t, code.let(f"phi {code.vector(t)} [{x}, %{before}], [{y}, %{label}]"))
+                    for (t, x), (_, y) in zip(one[k], other[k])
+                ]
+                for k in one
+            }
+
         fresh: list[Value] = []
-        for v in sums:
-            x, k = self.inner(v.values[0], memo, fresh), self._k(v)
-            if self._adds(v):
-                code.line(f"%q{n}.{k}n = fadd reassoc nsz contract {code.type} %q{n}.{k}, {x}")
-            else:
-                how = "maximum" if v.op == "row_max" else "minimum"
-                y = code.intrinsic(how, f"%q{n}.{k}", x)
-                code.lines[-1] = code.lines[-1].replace(f"{y} =", f"%q{n}.{k}n =")
-        for v in columns:
-            x = self.inner(v.values[0], memo, fresh)
-            if code.type == "float":
-                x = code.let(f"fpext float {x} to double")
-            place = f"%e{self.ends[id(v)]}"
-            at_j = code.let(f"getelementptr inbounds double, ptr {place}, i64 {self.j}")
-            old = code.let(f"load double, ptr {at_j}, {self.tag(2)}")
-            code.line(
-                f"store double {code.let(f'fadd double {old}, {x}')}, ptr {at_j}, {self.tag(2)}"
-            )
-        for v in stores:
-            x = self.inner(v, memo, fresh)
-            index = self.place if v.kind == "M" else self.j
-            self.store(x, self.out(v), index, self.scope(v), v.dtype)
-        code.line(f"%j{n}n = add nsw i64 {self.j}, 1")
-        code.line(f"%jmore{n} = icmp slt i64 %j{n}n, %bend{n}")
-        code.line(f"br i1 %jmore{n}, label %loop{n}, label %blockend{n}")
+        code.lanes = lanes
+        partial = {id(v): self.starts(v) for v in sums}
+        after = body(f"loop{n}", f"blockin{n}", f"%b{n}", f"%mid{n}", partial)
+        code.line(f"br i1 %jloop{n}m, label %loop{n}, label %rest{n}")
+        code.label(f"rest{n}")
+        partial = met(partial, f"blockin{n}", after, f"loop{n}")
+        if left == 1:
+            partial = {id(v): self.across(v, partial[id(v)]) for v in sums}
+        code.lanes = 1
+        code.line(f"%some{n} = icmp slt i64 %mid{n}, %bend{n}")
+        code.line(f"br i1 %some{n}, label %left{n}, label %blockend{n}")
+        code.lanes = left
+        after = body(f"left{n}", f"rest{n}", f"%mid{n}", f"%bend{n}", partial)
+        once = f"!llvm.loop !{1 + 3 * self.scopes}"
+        code.line(f"br i1 %jleft{n}m, label %left{n}, label %blockend{n}, {once}")
         code.label(f"blockend{n}")
+        partial = met(partial, f"rest{n}", after, f"left{n}")
+        partial = {id(v): self.across(v, partial[id(v)]) for v in sums}
+        code.lanes = 1
         for v in sums:
-            k = self._k(v)
+            k, (_, x) = self._k(v), partial[id(v)][0]
             if self._adds(v):
-                self.add_to(f"%a{n}.{k}", f"%q{n}.{k}n")
+                self.add_to(f"%a{n}.{k}", x)
             else:
+                x = code.select(partial[id(v)][1][1], code.number(float("nan")), x)
                 old = code.let(f"load {code.type}, ptr %a{n}.{k}")
-                how = "maximum" if v.op == "row_max" else "minimum"
-                new = code.intrinsic(how, old, f"%q{n}.{k}n")
+                new = _extreme("ogt" if v.op == "row_max" else "olt")(code, old, x)
                 code.line(f"store {code.type} {new}, ptr %a{n}.{k}")
         code.line(f"br label %block{n}")
         code.label(f"end{n}")
@@ -514,6 +654,47 @@ class Emitter:
             self.have[id(v)] = x
         self.stored.update(id(v) for v in fresh)
 
+    # ---- reductions along a row: a sum, or an extreme and whether a NaN was met
+
+    def starts(self, v: Value) -> list[tuple[str, str]]:
+        code = self.code
+        if self._adds(v):
+            return [(code.type, code.number(0))]
+        start = code.number(-float("inf") if v.op == "row_max" else float("inf"))
+        return [(code.type, start), ("i1", code.constant("false", "i1"))]
+
+    def reduced(self, v: Value, x: str, names: list[str]) -> None:
+        """One more vector: the partial results, by name, from now on with an n."""
+        code = self.code
+        if self.mask:
+            x = code.select(self.mask, x, self.starts(v)[0][1])
+        if self._adds(v):
+            flags = "reassoc nsz contract"
+            code.line(f"{names[0]}n = fadd {flags} {code.real} {names[0]}, {x}")
+            return
+        more = code.compare("ogt" if v.op == "row_max" else "olt", names[0], x)
+        truth = code.vector("i1")
+        code.line(f"{names[0]}n = select {truth} {more}, {code.real} {names[0]}, {code.real} {x}")
+        code.line(f"{names[1]}n = or {truth} {names[1]}, {code.compare('uno', x, x)}")
+
+    def across(self, v: Value, partial: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The partial results of all lanes together."""
+        code = self.code
+        if code.lanes == 1:
+            return partial
+        vector, name = code.real, f"llvm.vector.reduce.{{}}.v{code.lanes}f{code.bits}"
+        x = partial[0][1]
+        if self._adds(v):
+            zero = f"0x{struct.unpack('>Q', struct.pack('>d', -0.0))[0]:016X}"
+            args = (code.type, zero), (vector, x)
+            return [(code.type, code.call(name.format("fadd"), code.type, *args, flags="reassoc "))]
+        how = name.format("fmax" if v.op == "row_max" else "fmin")
+        x = code.call(how, code.type, (vector, x), flags="nnan nsz ")
+        met = code.call(
+            f"llvm.vector.reduce.or.v{code.lanes}i1", "i1", (code.vector("i1"), partial[1][1])
+        )
+        return [(code.type, x), ("i1", met)]
+
     def _k(self, v: Value) -> int:
         return self.kernel.values.index(v)
 
@@ -521,12 +702,12 @@ class Emitter:
         return v.op in ("row_sum", "total")
 
 
-def module(kernel: Kernel, triple: str, layout: str) -> str:
+def module(kernel: Kernel, triple: str, layout: str, vectors: Vectors) -> str:
     """The module of IR for a kernel."""
-    emitter = Emitter(kernel)
+    emitter = Emitter(kernel, vectors)
     body = emitter.function()
     code = emitter.code
-    scopes = 3 + len(emitter.outputs)  # inputs, scratch, ends, each output
+    scopes = emitter.scopes
     metadata = ["!0 = distinct !{!0}"]
     for k in range(scopes):
         others = ", ".join(f"!{1 + 3 * i}" for i in range(scopes) if i != k)
@@ -535,6 +716,12 @@ def module(kernel: Kernel, triple: str, layout: str) -> str:
             f"!{2 + 3 * k} = !{{!{1 + 3 * k}}}",
             f"!{3 + 3 * k} = !{{{others}}}",
         ]
+    n = 1 + 3 * scopes
+    metadata += [
+        f"!{n} = distinct !{{!{n}, !{n + 1}, !{n + 2}}}",
+        f'!{n + 1} = !{{!"llvm.loop.unroll.disable"}}',
+        f'!{n + 2} = !{{!"llvm.loop.vectorize.enable", i1 false}}',
+    ]
     functions = vector_math.definitions(sorted(code.called)) if code.called else ""
     declared = "\n".join(sorted(d for d in code.intrinsics if d not in functions))
     head = f'target triple = "{triple}"\ntarget datalayout = "{layout}"'

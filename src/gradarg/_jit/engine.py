@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import compiler, native, pool
-from .emit import module
+from .emit import Vectors, module
 from .kernel import END_REDUCTIONS, HEAVY, Kernel
 from .pool import get_num_threads, set_num_threads
 
@@ -23,7 +23,8 @@ _CHUNKS = 4  # for each thread, so that one which comes late takes fewer
 def build(kernel: Kernel) -> int:
     """The address of a kernel's machine code. Equal kernels share it."""
     machine = compiler.target()
-    (address,) = compiler.functions(module(kernel, machine.triple, str(machine.target_data)), "k")
+    text = module(kernel, machine.triple, str(machine.target_data), Vectors(*compiler.vectors()))
+    (address,) = compiler.functions(text, "k")
     return address
 
 

@@ -1,8 +1,9 @@
-"""Elementary functions as LLVM IR that the loop vectoriser takes to vectors of any width.
+"""Elementary functions as LLVM IR, for vectors of any width.
 
     definitions([("exp", "float"), ("tanh", "double")])
 
-is IR with `define internal float @ga_exp_f32(float %x) alwaysinline` and so on. The functions are
+is IR with `define internal float @ga_exp_f32(float %x) alwaysinline` and so on, which the loop
+vectoriser takes to vectors; ("exp", "<16 x float>") is a function of vectors. The functions are
 straight-line: where a formula holds on a part of the line only, both sides are computed and one is
 selected. They need a machine with fused multiply-add (x86 since AVX2, every 64-bit ARM), and give
 the same bits on all of them.
@@ -72,8 +73,17 @@ _BITS = {"float": 32, "double": 64}
 
 
 def symbol(name: str, type: str) -> str:
-    """`@ga_exp_f32` for ("exp", "float")."""
-    return f"@ga_{name}_f{_BITS[type]}"
+    """`@ga_exp_f32` for ("exp", "float"), `@ga_exp_v16f32` for ("exp", "<16 x float>")."""
+    lanes, one = _lanes(type)
+    return f"@ga_{name}_{f'v{lanes}' if lanes > 1 else ''}f{_BITS[one]}"
+
+
+def _lanes(type: str) -> tuple[int, str]:
+    """How many of which type a type is."""
+    if not type.startswith("<"):
+        return 1, type
+    lanes, _, one = type[1:-1].split()
+    return int(lanes), one
 
 
 def definitions(names: Iterable[tuple[str, str]]) -> str:
@@ -89,7 +99,8 @@ def definitions(names: Iterable[tuple[str, str]]) -> str:
 
 @cache
 def _definition(name: str, type: str) -> tuple[str, frozenset[str]]:
-    code = Code(_BITS[type])
+    lanes, one = _lanes(type)
+    code = Code(_BITS[one], lanes)
     arguments = [code.argument(a) for a in ("x", "y")[: FUNCTIONS[name]]]
     result = _TABLE[name](*arguments)
     listed = ", ".join(f"{type} {a.name}" for a in arguments)

@@ -26,17 +26,22 @@ _BITS = {"float": 32, "double": 64, "i32": 32, "i64": 64}
 
 @dataclass
 class Code:
-    """The lines of one function over `float` (32 bits) or `double` (64)."""
+    """The lines of one function over `float` (32 bits) or `double` (64), or vectors of them."""
 
     bits: int
+    lanes: int = 1
     lines: list[str] = field(default_factory=list)
     intrinsics: set[str] = field(default_factory=set)  # "float @llvm.fma.f32(float, float, float)"
     known: dict[str, Value] = field(default_factory=dict)
 
     @property
     def real(self) -> str:
-        """The type that the function is about."""
+        """The type that the function is about; of a vector, that of its elements."""
         return _REAL[self.bits]
+
+    def vector(self, type: str) -> str:
+        """As many of a type as the code works on at a time."""
+        return type if self.lanes == 1 else f"<{self.lanes} x {type}>"
 
     def argument(self, name: str) -> Value:
         return Value(self, f"%{name}", self.real)
@@ -49,14 +54,16 @@ class Code:
         return self.known[text]
 
     def constant(self, number: float, type: str) -> Value:
-        return Value(self, literal(number, type), type)
+        one = literal(number, type)
+        return Value(self, one if self.lanes == 1 else f"splat ({type} {one})", type)
 
     def intrinsic(self, name: str, *arguments: Value) -> Value:
         """A call that every target turns into vector instructions; all types are the first's."""
-        type = arguments[0].type
-        function = f"{type} @llvm.{name}.f{_BITS[type]}"
-        self.intrinsics.add(f"{function}({', '.join([type] * len(arguments))})")
-        listed = ", ".join(f"{type} {a.name}" for a in arguments)
+        type, shown = arguments[0].type, arguments[0].shown
+        lanes = "" if self.lanes == 1 else f"v{self.lanes}"
+        function = f"{shown} @llvm.{name}.{lanes}f{_BITS[type]}"
+        self.intrinsics.add(f"{function}({', '.join([shown] * len(arguments))})")
+        listed = ", ".join(f"{shown} {a.name}" for a in arguments)
         return self.emit(type, f"call {function}({listed})")
 
 
@@ -80,6 +87,11 @@ class Value:
     @property
     def bits(self) -> int:
         return _BITS[self.type]
+
+    @property
+    def shown(self) -> str:
+        """The type in the text."""
+        return self.code.vector(self.type)
 
     @property
     def pattern(self) -> Value:
@@ -128,7 +140,7 @@ class Value:
         return self.lift(other) / self
 
     def __neg__(self) -> Value:
-        return self.code.emit(self.type, f"fneg {self.type} {self.name}")
+        return self.code.emit(self.type, f"fneg {self.shown} {self.name}")
 
     def __abs__(self) -> Value:
         return self.code.intrinsic("fabs", self)
@@ -163,7 +175,8 @@ class Value:
 
     def equals(self, other: Value | float) -> Value:
         if self.type.startswith("i"):
-            return self.code.emit("i1", f"icmp eq {self.type} {self.name}, {self.lift(other).name}")
+            text = f"icmp eq {self.shown} {self.name}, {self.lift(other).name}"
+            return self.code.emit("i1", text)
         return self._compare("oeq", other)
 
     def differs(self, other: Value | float) -> Value:
@@ -175,18 +188,19 @@ class Value:
 
     def _operate(self, name: str, other: Value | float) -> Value:
         name = name if self.type.startswith("i") else f"f{name}"
-        text = f"{name} {self.type} {self.name}, {self.lift(other).name}"
+        text = f"{name} {self.shown} {self.name}, {self.lift(other).name}"
         return self.code.emit(self.type, text)
 
     def _bitwise(self, name: str, other: Value | int) -> Value:
-        return self.code.emit(self.type, f"{name} {self.type} {self.name}, {self.lift(other).name}")
+        text = f"{name} {self.shown} {self.name}, {self.lift(other).name}"
+        return self.code.emit(self.type, text)
 
     def _compare(self, name: str, other: Value | float) -> Value:
-        text = f"fcmp {name} {self.type} {self.name}, {self.lift(other).name}"
+        text = f"fcmp {name} {self.shown} {self.name}, {self.lift(other).name}"
         return self.code.emit("i1", text)
 
     def _cast(self, name: str, type: str) -> Value:
-        return self.code.emit(type, f"{name} {self.type} {self.name} to {type}")
+        return self.code.emit(type, f"{name} {self.shown} {self.name} to {self.code.vector(type)}")
 
 
 # ---------------------------------------------------------------------------- more than operators
@@ -202,7 +216,7 @@ def select(condition: Value, x: Value | float, y: Value | float) -> Value:
     like = x if isinstance(x, Value) else y
     assert isinstance(like, Value)
     x, y = like.lift(x), like.lift(y)
-    text = f"select i1 {condition.name}, {x.type} {x.name}, {y.type} {y.name}"
+    text = f"select {condition.shown} {condition.name}, {x.shown} {x.name}, {y.shown} {y.name}"
     return like.code.emit(like.type, text)
 
 

@@ -1,0 +1,93 @@
+"""Kernels for vectors of any width: the same results, and machine code for other processors."""
+
+import re
+
+import llvmlite.binding as llvm
+import numpy as np
+import pytest
+
+import gradarg as ga
+from gradarg._jit import compiler, emit, engine
+from tests.jit.test_vector_math import PROCESSORS
+
+WIDTHS = {"ARM": (128, False), "AVX2": (256, False), "this machine": None}
+
+
+@pytest.fixture(params=WIDTHS)
+def vectors(request, monkeypatch):
+    """The kernels of a test are for vectors of this kind."""
+    if WIDTHS[request.param]:
+        monkeypatch.setattr(compiler, "vectors", lambda: WIDTHS[request.param])
+
+
+def rows(x, y, c, at):
+    """What a kernel of rows can hold: reductions, their users, truth values, single elements."""
+    e = np.exp(x - np.max(x, axis=1, keepdims=True))
+    p = e / np.sum(e, axis=1, keepdims=True)
+    low = np.min(y, axis=1, keepdims=True)
+    z = np.where((y > c) | (x < low), p * c, y)
+    picked = p[np.arange(x.shape[0]), at]
+    return z, y > c, np.sum(z * x, axis=0), np.sum(np.log(picked)), low[:, 0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("columns", [1, 2, 7, 16, 50, 64, 71, 130, 4099])
+def test_rows_of_any_length(vectors, columns, dtype):
+    random = np.random.default_rng(columns)
+    x, y = random.normal(size=(2, 9, columns)).astype(dtype)
+    c, at = random.normal(size=columns).astype(dtype), random.integers(-columns, columns, 9)
+    tolerance = 5e-6 if dtype is np.float32 else 1e-13
+    for found, expected in zip(ga.jit(rows)(x, y, c, at), rows(x, y, c, at)):
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("columns", [3, 50, 200])
+def test_the_gradient_at_one_element_of_each_row(vectors, columns):
+    random = np.random.default_rng(0)
+    x, at = random.normal(size=(5, columns)), random.integers(-columns, columns, 5)
+    loss = lambda x: np.sum(x[np.arange(5), at] * np.exp(np.max(x, axis=1)))
+    np.testing.assert_allclose(ga.jit(ga.grad(loss))(x), ga.grad(loss)(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("how", [np.max, np.min])
+@pytest.mark.parametrize("columns", [1, 5, 40, 5000])
+def test_extremes_of_what_is_no_number(vectors, columns, how):
+    x = np.random.default_rng(1).normal(size=(7, columns)).astype(np.float32)
+    x[0, 0] = x[1, -1] = x[2, columns // 2] = np.nan
+    x[3, 0], x[4, -1], x[5] = np.inf, -np.inf, -np.inf
+    f = lambda x: (x + 1, how(x, axis=1))
+    np.testing.assert_array_equal(ga.jit(f)(x)[1], f(x)[1])
+
+
+@pytest.mark.parametrize("n", [65, 67, 100, 1000, 4097])
+def test_pieces_of_a_row(vectors, n):
+    x = np.random.default_rng(2).normal(size=n)
+    f = lambda x: np.sum((x[1:] - x[:-1] ** 2) ** 2) + np.sum(np.sin(x[:3]) * x[-3:])
+    found, expected = ga.jit(ga.value_and_grad(f))(x), ga.value_and_grad(f)(x)
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-13)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("processor", PROCESSORS)
+def test_other_processors(processor, monkeypatch):
+    """Machine code without calls."""
+    kernels = []
+    monkeypatch.setattr(engine, "build", lambda kernel: kernels.append(kernel) or 0)
+    x = np.ones((9, 70), np.float32)
+    ga.jit(rows).source(x, x, x[0], np.zeros(9, int))
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    triple, cpu, bits = PROCESSORS[processor]
+    features = "-prefer-256-bit" if bits == 512 else ""
+    target = llvm.Target.from_triple(triple).create_target_machine(
+        opt=3, cpu=cpu, features=features
+    )
+    vectors = emit.Vectors(bits, bits == 512)
+    passes = llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(speed_level=3))
+    for kernel in kernels:
+        text = emit.module(kernel, triple, str(target.target_data), vectors)
+        parsed = llvm.parse_assembly(text)
+        parsed.verify()
+        passes.getModulePassManager().run(parsed, passes)
+        assert not re.search(r"^\s+(callq?|bl)\s", target.emit_assembly(parsed), re.M)
