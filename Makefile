@@ -75,7 +75,7 @@ bench: $(VENV)/.bench  ## Run the benchmarks against other libraries
 bench-quick: $(VENV)/.bench  ## The comparison in about two minutes
 	$(BIN)/python benchmarks/compare.py --quick $(ARGS)
 
-bench-check: $(VENV)/.bench  ## The same, against the last results on this machine
+bench-check: $(VENV)/.bench  ## gradarg alone, against its last results on this machine
 	$(BIN)/python benchmarks/compare.py --check $(ARGS)
 
 build: $(VENV)/.dev  ## Build the sdist and the wheel into dist/

@@ -32,7 +32,6 @@ class Gradarg:
     """gradarg, operation by operation."""
 
     name = "gradarg"
-    compiled = False
 
     def __init__(self) -> None:
         import gradarg
@@ -72,10 +71,19 @@ class Jit(Gradarg):
     """gradarg, compiled."""
 
     name = "gradarg jit"
-    compiled = True
 
     def made(self, f: Callable[..., Any]) -> Callable[..., Any]:
         compiled: Callable[..., Any] = self.ga.jit(f)
+        return compiled
+
+
+class Blocked(Gradarg):
+    """gradarg, compiled without llvmlite: NumPy in blocks."""
+
+    name = "gradarg numpy"
+
+    def made(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        compiled: Callable[..., Any] = self.ga.jit(f, backend="numpy")
         return compiled
 
 
@@ -289,6 +297,7 @@ LIBRARIES: dict[str, tuple[type[Any], str]] = {
     for cls, module in (
         (Gradarg, "gradarg"),
         (Jit, "gradarg"),
+        (Blocked, "gradarg"),
         (Torch, "torch"),
         (Compiled, "torch"),
         (Jax, "jax"),

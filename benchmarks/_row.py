@@ -19,7 +19,10 @@ class Row:
     whose result all others must give too. `build` gets a library (of _libraries.py) and its arrays;
     where a library has a way of its own, `own` has a build by its name, or None: left out.
     The limit is the larger of the time to copy `bytes` (read and written, in all) and that of
-    `flops` in matrix products of NumPy.
+    `flops` in matrix products of NumPy; neither means that it is not known. `target` is the share
+    of the best peer's time that gradarg jit is to take at most. `calls` is how many results are
+    compared, where a call goes on from the one before. A row that is not `quick` is left out of the
+    quick comparison.
     """
 
     name: str
@@ -31,6 +34,13 @@ class Row:
     flops: float = 0
     tolerance: float = 1e-5  # of the largest element, for each result
     quick: bool = True
+    calls: int = 1
+    target: float = 1.0
+
+    @property
+    def large(self) -> bool:
+        """Whether it is a matter of moving a million elements or more, and not of products."""
+        return self.bytes >= 8e6 and not self.flops
 
     def call(self, library: Any, arrays: tuple[Any, ...]) -> Callable[[], Any] | None:
         build = self.own.get(library.name, self.build)

@@ -1,14 +1,11 @@
 """The comparison: gradarg, eager and jit, beside its peers, NumPy by hand, and the limit.
 
     python benchmarks/compare.py                 all rows; writes benchmarks/results/
-    python benchmarks/compare.py --quick         the small ones, in about two minutes
-    python benchmarks/compare.py --check         --quick, held against the last on this machine
-    python benchmarks/compare.py --rows softmax  those whose name holds the word; writes nothing
+    python benchmarks/compare.py --quick         some rows and contenders, in about two minutes
+    python benchmarks/compare.py --check         gradarg against its last results on this machine
+    python benchmarks/compare.py --rows softmax  rows whose name holds the word; writes nothing
 
-Each contender has a process of its own, which stays; row by row each compares its result with
-NumPy's, and then they are timed in turns, so that a slow spell of the machine meets them all. A
-figure is the median over rounds of the best of five repeats, and the spread that of the rounds.
-Compilation is not in it, but is noted, roughly: contenders prepare a row side by side.
+docs/benchmarks.md says what is measured, and how.
 """
 
 from __future__ import annotations
@@ -16,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -25,6 +21,9 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +31,35 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from _libraries import LIBRARIES  # noqa: E402
+from _machine import cpu, environment, sizes  # noqa: E402
 from _report import markdown, picture  # noqa: E402
-from import_time import import_ms  # noqa: E402
+from billion import outcomes  # noqa: E402
 from rows import ROWS  # noqa: E402
 
 RESULTS = HERE / "results"
 OURS = ("gradarg", "gradarg jit")
-SLOWER = 1.3  # by ratio to NumPy: more than the noise of the quick run
+COMPILERS = ("gradarg jit", "torch.compile", "jax jit")
+WITHOUT_LLVM = "gradarg numpy"
+SLOWER = 1.3  # by ratio to NumPy: more than the noise of a second look
+HEAVY = 2e8  # bytes: contenders prepare such a row one after another
+
+
+@dataclass
+class Pace:
+    """How thoroughly is measured, and by whom."""
+
+    contenders: tuple[str, ...]
+    seconds: float  # of a turn
+    rounds: tuple[int, int]  # at least and at most: as many as fit in the row's share of the time
+    total: float = float("inf")  # seconds for all rows
+
+
+ALL = ("limit", "numpy", *LIBRARIES)
+FULL = Pace(ALL, 0.3, (5, 5))
+QUICK = Pace(
+    tuple(c for c in ALL if c not in (WITHOUT_LLVM, "autograd", "mygrad")), 0.05, (3, 9), 100.0
+)
+CHECK = Pace(("numpy", *OURS), 0.1, (5, 9), 100.0)
 
 
 class Process:
@@ -67,17 +88,14 @@ class Process:
         return self.hear()
 
 
-def compared(names: list[str], threads: int, rounds: int, seconds: float) -> dict[str, Any]:
+def compared(names: list[str], threads: int, pace: Pace) -> dict[str, Any]:
     """All figures of the rows of these names."""
-    limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    environment = {**os.environ, **dict.fromkeys(limits, str(threads))}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    if threads == 1:
-        environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-    absent = [n for n, (_, m) in LIBRARIES.items() if importlib.util.find_spec(m) is None]
+    deadline = time.monotonic() + pace.total
+    known = {n: m for n, (_, m) in LIBRARIES.items() if n in pace.contenders}
+    absent = [n for n, m in known.items() if importlib.util.find_spec(m) is None]
     if importlib.util.find_spec("llvmlite") is None:
         print("llvmlite is not installed: gradarg jit runs on NumPy")
-    processes = [Process(n, environment) for n in ("limit", "numpy", *LIBRARIES) if n not in absent]
+    processes = [Process(n, environment(threads)) for n in pace.contenders if n not in absent]
     versions, there = {}, []
     for p in processes:
         said = p.hear()
@@ -89,31 +107,63 @@ def compared(names: list[str], threads: int, rounds: int, seconds: float) -> dic
     for name in absent:
         print(f"{name} is left out: not installed")
     found: dict[str, Any] = {}
-    for name in names:
-        row = found[name] = {"times": {}, "first": {}, "notes": {}}
-        running = []
-        for p in there:  # all at once: compiling takes long, and is not compared
-            p.say(row=name)
-        for p in there:
-            said = p.hear()
-            if said["ok"]:
-                running.append(p)
-                if "first_s" in said:
-                    row["first"][p.name] = said["first_s"]
-            else:
-                row["notes"][p.name] = said["why"]
-        for _ in range(rounds):
-            for p in running:
-                said = p.ask(seconds=seconds)
-                if "us" in said:
-                    row["times"].setdefault(p.name, []).append(said["us"])
-        for p in running:
-            p.ask(drop=True)
-        print(line(name, row), flush=True)
+    for k, name in enumerate(names):
+        share = (deadline - time.monotonic()) / (len(names) - k)
+        found[name] = measured(name, there, pace, time.monotonic() + share)
+        print(line(name, found[name]), flush=True)
     for p in there:
         p.process.stdin.close()
         p.process.wait()
     return {"rows": found, "versions": versions, "absent": absent}
+
+
+def measured(name: str, there: list[Process], pace: Pace, deadline: float) -> dict[str, Any]:
+    """One row: every contender prepares it, and then they are timed in turns."""
+    row: dict[str, Any] = {"times": {}, "notes": {}, "target": ROWS[name].target}
+    invited = [p for p in there if p.name != WITHOUT_LLVM or ROWS[name].large]
+    if ROWS[name].bytes > HEAVY:
+        answers = [p.ask(row=name) for p in invited]
+    else:  # compiling takes long, and is not compared here
+        for p in invited:
+            p.say(row=name)
+        answers = [p.hear() for p in invited]
+    running = [p for p, said in zip(invited, answers) if said["ok"]]
+    row["notes"] = {p.name: s["why"] for p, s in zip(invited, answers) if not s["ok"]}
+    least, most = pace.rounds
+    for k in range(most):
+        begun = time.monotonic()
+        for p in running:
+            said = p.ask(seconds=pace.seconds)
+            if "us" in said:
+                row["times"].setdefault(p.name, []).append(said["us"])
+        after = time.monotonic()
+        if k + 1 >= least and after + (after - begun) > deadline:
+            break
+    for p in running:
+        p.ask(drop=True)
+    return row
+
+
+def first_calls(names: list[str], threads: int) -> dict[str, dict[str, float]]:
+    """Seconds to compile each row: a first call less a second one, alone, the caches empty."""
+    found: dict[str, dict[str, float]] = {}
+    for name in names:
+        for library in COMPILERS:
+            if importlib.util.find_spec(LIBRARIES[library][1]) is None:
+                continue
+            with tempfile.TemporaryDirectory() as empty:
+                folders = {"GRADARG_CACHE": f"{empty}/ours", "TORCHINDUCTOR_CACHE_DIR": empty}
+                done = subprocess.run(
+                    [sys.executable, str(HERE / "_worker.py"), library, "--first", name],
+                    capture_output=True, text=True, env=environment(threads) | folders,
+                )  # fmt: skip
+            if done.returncode == 0:
+                taken = json.loads(done.stdout)
+                seconds = max(taken["first"] - taken["second"], 0.0)
+                found.setdefault(name, {})[library] = round(seconds, 4)
+        if name in found:
+            print(f"{name}: compiled in (s) {found[name]}", flush=True)
+    return found
 
 
 def medians(row: dict[str, Any]) -> dict[str, float]:
@@ -124,119 +174,94 @@ def line(name: str, row: dict[str, Any]) -> str:
     middle = medians(row)
     shown = "  ".join(f"{c} {us:.4g}" for c, us in middle.items())
     notes = "".join(f"\n    {c}: {why}" for c, why in row["notes"].items() if why != "left out")
-    return f"{name} (us)\n    {shown}{notes}"
+    rounds = max(map(len, row["times"].values()), default=0)
+    return f"{name} (us, {rounds} rounds)\n    {shown}{notes}"
 
 
-def cpu() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-        model = re.search(r"model name\s*:\s*(.*)", text)
-        name = model[1].strip() if model else platform.processor()
-        wide = next((w for w in ("avx512f", "avx2") if f" {w} " in text), "")
-    except OSError:
-        name, wide = platform.processor() or platform.machine(), ""
-    return f"{name}, {os.cpu_count()} cores{wide and ', ' + wide}"
-
-
-def sizes(modules: list[str]) -> dict[str, dict[str, float]]:
-    """What each library costs before it computes: to import, and on disk with all it needs."""
-    result = {}
-    for module in modules:
-        try:
-            ms = statistics.median(
-                import_ms(module, "" if module == "numpy" else "numpy") for _ in range(3)
-            )
-        except subprocess.CalledProcessError:
-            continue
-        result[module] = {"import_ms": ms, "installed_mb": installed(module, set()) / 1e6}
-    return result
-
-
-def installed(package: str, seen: set[str]) -> int:
-    """Bytes of a package and of all it requires."""
-    name = re.sub(r"[-_.]+", "-", package).lower()
-    if name in seen:
-        return 0
-    seen.add(name)
-    try:
-        distribution = importlib.metadata.distribution(package)
-    except importlib.metadata.PackageNotFoundError:
-        spec = importlib.util.find_spec(package)  # the source tree
-        if spec is None or spec.origin is None:
-            return 0
-        folder = Path(spec.origin).parent
-        own = sum(f.stat().st_size for f in folder.rglob("*.py"))
-        return own + (installed("numpy", seen) if package == "gradarg" else 0)
-    files = [distribution.locate_file(f) for f in distribution.files or ()]
-    own = sum(Path(str(f)).stat().st_size for f in files if Path(str(f)).is_file())
-    needed = [
-        re.split(r"[ ;<>=!~(\[]", r)[0] for r in distribution.requires or () if "extra ==" not in r
-    ]
-    return own + sum(installed(r, seen) for r in needed)
-
-
-def slower(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
-    """Where gradarg's time, as a share of NumPy's, has grown since."""
-    found = []
+def slower(now: dict[str, Any], before: dict[str, Any]) -> dict[str, list[str]]:
+    """By row, what has grown since in gradarg's time as a share of NumPy's."""
+    found: dict[str, list[str]] = {}
     for name, row in now["rows"].items():
         old, new = medians(before["rows"].get(name, {"times": {}})), medians(row)
         for c in OURS:
             if c in old and c not in new:
-                found.append(f"{name}: {c} no longer runs: {row['notes'].get(c)}")
+                why = row["notes"].get(c, "no figure")
+                found.setdefault(name, []).append(f"{name}: {c} no longer runs: {why}")
             elif c in old and "numpy" in old and "numpy" in new:
                 a, b = old[c] / old["numpy"], new[c] / new["numpy"]
                 if b > SLOWER * a:
-                    found.append(f"{name}: {c} took {a:.3g} of NumPy's time, now {b:.3g}")
+                    said = f"{name}: {c} took {a:.3g} of NumPy's time, now {b:.3g}"
+                    found.setdefault(name, []).append(said)
     return found
+
+
+def checked(names: list[str], threads: int, slug: str) -> int:
+    """Hold gradarg against the last results of this machine, full or quick; 1: it is slower."""
+    files = [f for f in (RESULTS / f"{slug}.json", RESULTS / f"{slug}-quick.json") if f.exists()]
+    if not files:
+        print(f"No results of this machine to compare with: {RESULTS / slug}.json", file=sys.stderr)
+        return 2
+    last = max((json.loads(f.read_text()) for f in files), key=lambda r: str(r["date"]))
+    names = [n for n in names if n in last["rows"]]
+    worse = slower(compared(names, threads, CHECK), last)
+    if worse:  # a slow spell of the machine, perhaps: it has to happen twice
+        print("Again:")
+        worse = slower(compared(list(worse), threads, CHECK), last)
+    print(f"Against the results of {last['date']}:")
+    said = [what for row in worse.values() for what in row]
+    print("\n".join(said) or f"{len(names)} rows, none slower")
+    return bool(worse)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="the small rows, fewer rounds")
-    parser.add_argument("--check", action="store_true", help="--quick, against the last results")
+    parser.add_argument("--quick", action="store_true", help="some rows, some contenders")
+    parser.add_argument("--check", action="store_true", help="against the last results")
     parser.add_argument("--rows", help="only rows whose name holds this; nothing is written")
+    parser.add_argument("--first", action="store_true", help="with --rows: compile times alone")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rounds", type=int)
     options = parser.parse_args()
-    quick = options.quick or options.check
+    quick, threads = options.quick or options.check, options.threads
     names = [
         n for n, row in ROWS.items()
         if (options.rows or "") in n and (row.quick or not quick)
     ]  # fmt: skip
+    slug = re.sub(r"\W+", "-", f"{cpu()}-{threads}-threads").strip("-").lower()
+    if options.check:
+        return checked(names, threads, slug)
+    if options.rows and options.first:
+        first_calls(names, threads)
+        return 0
+    pace = QUICK if quick else FULL
+    if options.rounds:
+        pace = Pace(pace.contenders, pace.seconds, (options.rounds,) * 2)
     begun, load = datetime.datetime.now().astimezone(), os.getloadavg()
-    result = compared(
-        names, options.threads, options.rounds or (3 if quick else 5), 0.06 if quick else 0.5
-    )
+    result = compared(names, threads, pace)
     if options.rows:
         return 0
+    if not quick:
+        result["compile"] = first_calls([n for n in names if ROWS[n].quick], threads)
+        result["billion"] = outcomes(threads)
+        result["sizes"] = sizes()
     result |= {
         "date": begun.isoformat(timespec="seconds"),
+        "seconds": round((datetime.datetime.now().astimezone() - begun).total_seconds()),
         "load": [load[0], os.getloadavg()[0]],
         "cpu": cpu(),
-        "threads": options.threads,
+        "threads": threads,
         "python": platform.python_version(),
-        "sizes": sizes(
-            [m for m in ("numpy", "gradarg", "autograd", "mygrad", "jax", "torch")
-             if importlib.util.find_spec(m)]
-        ),
-    }  # fmt: skip
-    machine = f"{result['cpu']}-{options.threads}-threads"
-    slug = re.sub(r"\W+", "-", machine).strip("-").lower() + ("-quick" if quick else "")
-    file = RESULTS / f"{slug}.json"
-    if options.check:
-        if not file.exists():
-            print(f"No results of this machine to compare with: {file}", file=sys.stderr)
-            return 2
-        worse = slower(result, json.loads(file.read_text()))
-        print("\n".join(worse) or "As fast as the last time.")
-        return bool(worse)
+        "left out": [c for c in ALL if c not in pace.contenders],
+        "large": [n for n in names if ROWS[n].large],
+    }
     RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{slug}{'-quick' if quick else ''}.json"
     file.write_text(json.dumps(result, indent=1) + "\n")
     file.with_suffix(".md").write_text(markdown(result))
     file.with_suffix(".svg").write_text(picture(result))
-    print(f"{file.with_suffix('.md')}")
+    print(f"{file.with_suffix('.md')}, after {result['seconds']} s")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from rows import calculus, finance, networks, science
+from rows import calculus, finance, networks, science, training
 
-ROWS = {row.name: row for module in (calculus, networks, finance, science) for row in module.ROWS}
+MODULES = (calculus, networks, training, finance, science)
+ROWS = {row.name: row for module in MODULES for row in module.ROWS}

@@ -70,6 +70,7 @@ ROWS = [
         of(lambda lib: lib.special.ndtr),
         own={"autograd": of(autograd_normal), "mygrad": None},
         bytes=8 * 11 * N,
+        target=0.6,
         tolerance=1e-9,
     ),
 ]

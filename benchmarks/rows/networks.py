@@ -1,4 +1,4 @@
-"""What networks are made of: losses, norms, blocks, an optimiser, whole training steps."""
+"""What networks are made of: losses, norms, blocks, an optimiser."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ def cross_entropy_row(n: int, m: int) -> Row:
             ),
         },
         bytes=8 * n * m,
+        target=0.5,
     )
 
 
@@ -216,125 +217,6 @@ def adam_ours(lib: Any, p: Any, g: Any, m: Any, v: Any) -> Any:
     return call
 
 
-# ---- training steps
-
-
-def perceptron(lib: Any, w1: Any, b1: Any, w2: Any, b2: Any, x: Any, labels: Any) -> Any:
-    h = lib.np.maximum(x @ w1 + b1, 0)
-    return cross_entropy(lib.np, h @ w2 + b2, labels)
-
-
-def step_by_hand(w1: Any, b1: Any, w2: Any, b2: Any, x: Any, labels: Any) -> Any:
-    n = len(x)
-    rows = np.arange(n)
-
-    def call() -> Any:
-        z = x @ w1
-        z += b1
-        h = np.maximum(z, 0)
-        o = h @ w2
-        o += b2
-        o -= o.max(1, keepdims=True)
-        picked = o[rows, labels]
-        np.exp(o, out=o)
-        total = o.sum(1, keepdims=True)
-        loss = np.mean(np.log(total[:, 0]) - picked)
-        o /= total
-        o[rows, labels] -= 1
-        o /= n
-        dh = o @ w2.T
-        dh *= z > 0
-        grads = x.T @ dh, dh.sum(0), h.T @ o, o.sum(0)
-        return loss, tuple(w - f4(0.01) * g for w, g in zip((w1, b1, w2, b2), grads))
-
-    return call
-
-
-def step(lib: Any, *args: Any) -> Any:
-    """A step of gradient descent as a function: the loss, and the new weights."""
-    gradient = getattr(lib, "ga", None) or getattr(lib, "jax", None) or lib.ag
-    loss = gradient.value_and_grad(lambda *args: perceptron(lib, *args), (0, 1, 2, 3))
-
-    def run(*args: Any) -> Any:
-        value, grads = loss(*args)
-        return value, tuple(w - 0.01 * g for w, g in zip(args, grads))
-
-    return lib.apply(run, *args)
-
-
-def step_ours(lib: Any, w1: Any, b1: Any, w2: Any, b2: Any, x: Any, labels: Any) -> Any:
-    ga = lib.ga
-
-    def loss(w1: Any, b1: Any, w2: Any, b2: Any, x: Any, labels: Any) -> Any:
-        h = ga.relu(x @ w1 + b1)
-        return ga.nn.functional.cross_entropy(h @ w2 + b2, labels)
-
-    def run(*args: Any) -> Any:
-        value, grads = ga.value_and_grad(loss, (0, 1, 2, 3))(*args)
-        return value, tuple(w - 0.01 * g for w, g in zip(args, grads))
-
-    return lib.apply(run, w1, b1, w2, b2, x, labels)
-
-
-def step_torch(lib: Any, w1: Any, b1: Any, w2: Any, b2: Any, x: Any, labels: Any) -> Any:
-    torch = lib.torch
-    weights = [w.clone().requires_grad_() for w in (w1, b1, w2, b2)]
-    optimizer = torch.optim.SGD(weights, lr=0.01)
-    entropy = torch.nn.functional.cross_entropy
-
-    def f(w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
-        h = torch.relu(torch.addmm(b1, x, w1))
-        return entropy(torch.addmm(b2, h, w2), labels)
-
-    loss_of = lib.made(f)
-
-    def call() -> Any:
-        optimizer.zero_grad()
-        loss = loss_of(*weights)
-        loss.backward()
-        optimizer.step()
-        return loss.detach(), [w.detach() for w in weights]
-
-    return call
-
-
-def step_mygrad(lib: Any, w1: Any, b1: Any, w2: Any, b2: Any, x: Any, labels: Any) -> Any:
-    weights = [lib.mg.tensor(w) for w in (w1, b1, w2, b2)]
-
-    def call() -> Any:
-        w1, b1, w2, b2 = weights
-        h = lib.mg.maximum(x @ w1 + b1, 0)
-        loss = lib.mg.nnet.losses.softmax_crossentropy(h @ w2 + b2, labels)
-        loss.backward()
-        return loss.data, [w.data - f4(0.01) * w.grad for w in weights]
-
-    return call
-
-
-def step_row(k: int, hidden: int) -> Row:
-    def data() -> tuple[Any, ...]:
-        shapes = [(k, hidden), (hidden,), (hidden, 10), (10,)]
-        weights = [normal(*s, scale=0.1) for s in shapes]
-        return (*weights, normal(64, k), generator().integers(0, 10, 64))
-
-    size = k * hidden + hidden + hidden * 10 + 10
-    return Row(
-        f"training step, SGD, {k}-{hidden}-10, batch 64",
-        data,
-        step_by_hand,
-        step,
-        own={
-            "gradarg": step_ours,
-            "gradarg jit": step_ours,
-            "torch": step_torch,
-            "torch.compile": step_torch,
-            "mygrad": step_mygrad,
-        },
-        bytes=8 * size,
-        flops=2 * 64 * (2 * k * hidden + 3 * hidden * 10),
-    )
-
-
 ADAM = 2_000_000
 
 ROWS = [
@@ -349,6 +231,7 @@ ROWS = [
         ),
         own={"torch": layer_norm_torch, "torch.compile": layer_norm_torch},
         bytes=16 * 4096 * 256,
+        target=0.6,
         tolerance=2e-5,
     ),
     gelu_row(256, 1024, 1024, True),
@@ -366,7 +249,6 @@ ROWS = [
             "mygrad": None,
         },
         bytes=28 * ADAM,
+        target=0.9,
     ),
-    step_row(64, 32),
-    step_row(784, 128),
 ]

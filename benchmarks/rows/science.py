@@ -183,7 +183,6 @@ ROWS = [
         lambda: (generator().standard_normal((BODIES, 3)), generator().uniform(0.5, 1.5, BODIES)),
         forces_by_hand,
         lambda lib, x, m: lib.gradient(lambda x, m: potential(lib.np, x, m), x, m),
-        bytes=8 * 8 * BODIES,
         tolerance=1e-9,
     ),
 ]
