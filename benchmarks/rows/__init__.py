@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rows import calculus, finance, networks, science, training
+from rows import calculus, finance, images, networks, science, training
 
-MODULES = (calculus, networks, training, finance, science)
+MODULES = (calculus, networks, images, training, finance, science)
 ROWS = {row.name: row for module in MODULES for row in module.ROWS}

@@ -41,7 +41,7 @@ ArgNums = int | Sequence[int]
 class Entry:
     """A function compiled for arguments of one kind: a graph, a program and their types."""
 
-    def __init__(self, graph: Graph, backend: str, result: tree.Structure) -> None:
+    def __init__(self, graph: Graph, backend: backends.Choice, result: tree.Structure) -> None:
         self.graph, self.backend, self.result = graph, backend, result
         # of each leaf of the result its output, or -1 - n: the argument n as it came
         self.returned = list(range(len(graph.outputs)))
@@ -188,7 +188,7 @@ class Jitted:
         f: Callable[..., Any],
         static_argnums: ArgNums = (),
         donate_argnums: ArgNums = (),
-        backend: str = "auto",
+        backend: str | backends.Choice = "auto",
     ) -> None:
         functools.update_wrapper(self, f, updated=())
         self._f, self._backend = f, backends.checked(backend)
@@ -407,7 +407,8 @@ class Jitted:
     def source(self, *args: Any, **kwargs: Any) -> str:
         """The generated program for these arguments, and its kernels as loops."""
         program = self._entry(args, kwargs)[0].in_place
-        return "\n\n".join([program.source, *map(str, program.kernels)])
+        operations = (f"{name}: {made}" for name, made in program.operations.items())
+        return "\n\n".join([program.source, *map(str, program.kernels), *operations])
 
     def cost(self, *args: Any, **kwargs: Any) -> Cost:
         """Operations, bytes moved, peak memory, and the least time this machine takes for them."""
@@ -420,6 +421,7 @@ class Jitted:
             f"{k.name}: {', '.join(v.op for v in k.values if v.op not in ('input', 'number'))}"
             for k in program.kernels
         ]
+        lines += [f"{name}: {made.spec}" for name, made in program.operations.items()]
         return "\n".join([*lines, *dict.fromkeys(program.reasons)])
 
 
@@ -497,8 +499,8 @@ def jit(
     """
     if f is None:
         return functools.partial(
-            jit, static_argnums=static_argnums, donate_argnums=donate_argnums, backend=backend
-        )
+            jit, static_argnums=static_argnums, donate_argnums=donate_argnums, backend=backend,
+        )  # fmt: skip
     return Jitted(f, static_argnums, donate_argnums, backend)
 
 

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._core.errors import GradargWarning
-from . import blocked, emit, vector_math
+from .._core.stage import Equation
+from . import blocked, convolution, emit, vector_math
 from .engine import Runner
 from .kernel import Kernel
 
 _NAMES = ("auto", "llvm", "numpy")
 
 
-def checked(backend: str) -> str:
-    """A backend's name, if there is one of that name."""
-    if backend not in _NAMES:
-        raise ValueError(f"jit: backend is one of {', '.join(_NAMES)}, not {backend!r}.")
-    return backend
+class Choice(NamedTuple):
+    """What a user can choose of a backend."""
+
+    name: str = "auto"
+    winograd: bool = True
+
+
+def checked(backend: str | Choice) -> Choice:
+    """A choice of backend, if there is one of that name."""
+    choice = Choice(backend) if isinstance(backend, str) else backend
+    if choice.name not in _NAMES:
+        raise ValueError(f"jit: backend is one of {', '.join(_NAMES)}, not {choice.name!r}.")
+    return choice
 
 
 @dataclass(frozen=True)
@@ -31,12 +41,18 @@ class Backend:
     supported: Callable[[str], bool]
     limits: dict[str, float]  # the size of an argument beyond which some of these are not exact
     takes_numbers: bool = False  # whether kernels of single numbers are worth a call
+    # an operation by itself as machine code, or why NumPy does it; None: as it always does
+    operation: Callable[[Equation], Any] = lambda _equation: None
 
 
-def runner(backend: str) -> Backend:
-    """The backend of a name."""
+def runner(choice: Choice) -> Backend:
+    """The backend that is chosen."""
+    backend, winograd = choice
     if backend != "numpy" and importlib.util.find_spec("llvmlite") is not None:
-        return Backend(_compiled, emit.supported, vector_math.LIMITS, takes_numbers=True)
+        return Backend(
+            _compiled, emit.supported, vector_math.LIMITS, takes_numbers=True,
+            operation=functools.partial(_operation, winograd=winograd),
+        )  # fmt: skip
     if backend == "llvm":
         warnings.warn(
             "jit: backend='llvm' needs llvmlite, which is not installed (pip install "
@@ -52,11 +68,30 @@ def _compiled(kernel: Kernel) -> Any:
     try:
         return Runner(kernel)
     except Exception as error:
-        why = f"{type(error).__name__}: {error}".strip().split("\n")[0]
-        warnings.warn(
-            f"jit: LLVM does not compile the kernel {kernel.name} ({why:.200}); NumPy runs it "
-            "instead: the results are the same, it takes longer.",
-            GradargWarning,
-            stacklevel=2,
-        )
+        _say(f"the kernel {kernel.name}", error)
         return blocked.Blocked(kernel)
+
+
+def _operation(equation: Equation, winograd: bool) -> Any:
+    """An operation that is no part of a kernel, as machine code where there is some for it."""
+    row = _OPERATIONS.get(equation.primitive)
+    if row is None:
+        return None
+    try:
+        return row(equation, winograd)
+    except Exception as error:
+        _say(equation.primitive.name, error)
+        return None
+
+
+_OPERATIONS: dict[Any, Callable[[Equation, bool], Any]] = {**convolution.ROWS}
+
+
+def _say(what: str, error: Exception) -> None:
+    why = f"{type(error).__name__}: {error}".strip().split("\n")[0]
+    warnings.warn(
+        f"jit: LLVM does not compile {what} ({why:.200}); NumPy runs it instead: the results are "
+        "the same, it takes longer.",
+        GradargWarning,
+        stacklevel=3,
+    )

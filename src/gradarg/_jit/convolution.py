@@ -18,6 +18,7 @@ import numpy as np
 
 from .._core.stage import Equation
 from .._ops import window
+from . import native
 from .loops import (
     KERNEL,
     Function,
@@ -345,12 +346,11 @@ def spec(equation: Equation) -> Spec | str:
     def two(values: Any, missing: Any) -> Any:
         return (missing, *values) if first.ndim == 3 else tuple(values)
 
-    size = {
-        "conv": lambda: (first.shape, second.shape, out.shape),
-        "conv_input": lambda: (out.shape, second.shape, first.shape),
-        "conv_weight": lambda: (first.shape, out.shape, second.shape),
+    x, w, y = {
+        "conv": (first.shape, second.shape, out.shape),
+        "conv_input": (out.shape, second.shape, first.shape),
+        "conv_weight": (first.shape, out.shape, second.shape),
     }[equation.primitive.name]
-    x, w, y = size()
     low = tuple(pad[0] for pad in two(p["padding"], (0, 0)))
     found = Spec(
         str(first.dtype), x[0], x[1], two(x[2:], 1), w[0], two(w[2:], 1), two(p["stride"], 1),
@@ -405,10 +405,14 @@ class Convolution:
         )
 
 
-def compiled(equation: Equation) -> Callable[..., Any] | str:
+def compiled(equation: Equation, _winograd: bool) -> Callable[..., Any] | str:
     """The operation as machine code, or why NumPy does it."""
+    if native.LAYOUT is None:
+        return "this interpreter's arrays are laid out otherwise"
     found = spec(equation)
     return found if isinstance(found, str) else Convolution(equation, found)
 
 
-ROWS = dict.fromkeys((window.conv, window.conv_input, window.conv_weight), compiled)
+ROWS: dict[Any, Callable[..., Any]] = dict.fromkeys(
+    (window.conv, window.conv_input, window.conv_weight), compiled
+)

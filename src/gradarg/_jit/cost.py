@@ -73,12 +73,21 @@ def _flops(equation: Equation) -> int:
     out = sum(o.type.size for o in equation.outs)
     if name in _VIEWS or name in ("place", "astype"):
         return 0
+    outs = [tuple(o.type.shape) for o in equation.outs]
     shapes = [tuple(type_of(i).shape) for i in equation.inputs if _has_shape(i)]
     if name in ("matmul", "dot", "vecdot", "matvec", "vecmat", "inner"):
         return 2 * out * (shapes[0][-1] if shapes[0] else 1)
     if name in ("einsum", "tensordot"):  # each index once: |out| times what is summed over
         sizes = math.prod(map(math.prod, shapes))
         return 2 * math.isqrt(max(sizes * out, 0))
+    if name in ("conv", "conv_weight"):  # two for each meeting of a window and an image's place
+        weights, met = (shapes[1], out) if name == "conv" else (outs[0], math.prod(shapes[1]))
+        return int(2 * met * math.prod(weights[1:]))
+    if name == "conv_input":
+        return int(2 * math.prod(shapes[0]) * math.prod(shapes[1][1:]))
+    if name.endswith(("_pool", "_unpool")):
+        pooled = outs[0] if name.endswith("_pool") else shapes[0]
+        return int(math.prod(pooled) * math.prod(equation.params["window"]))
     return max([out, *map(math.prod, shapes)])
 
 

@@ -40,6 +40,7 @@ class Program:
         plan = planned(self.graph, backend.supported, backend.limits, small)
         self.reasons, self.steps = plan.reasons, plan.steps
         self.kernels: list[Kernel] = []
+        self.operations: dict[str, Any] = {}  # those that are machine code by themselves, by name
         self._scope: dict[str, Any] = {
             "np": np, "empty": np.empty, "recycled": recycled, "integers": _integers,
             "donated": _donated,
@@ -114,7 +115,18 @@ class Program:
         return f"{how}({var.type.shape}, {dtype})"
 
     def _call(self, equation: Equation) -> None:
-        """An operation by itself: NumPy's own evaluation."""
+        """An operation by itself: machine code of its own, or NumPy's evaluation."""
+        made = self._backend.operation(equation)
+        if isinstance(made, str):
+            self.reasons.append(f"{equation.primitive.name} is NumPy's: {made}")
+        elif made is not None:
+            name = f"{equation.primitive.name}_{len(self.operations)}"
+            self.operations[name] = self._scope[name] = made
+            (out,) = equation.outs
+            self._fresh.add(out)
+            given = ", ".join(map(self._shown, equation.inputs))
+            self._lines += [f"    # {made.spec}", f"    {self._names[out]} = {name}({given})"]
+            return
         name = f"{equation.primitive.name}_".replace(".", "_")
         if not name.isidentifier():
             name = "operation_"
@@ -140,6 +152,7 @@ class Program:
         """A body of control flow, which runs as a program too."""
         program = Program(body.graph, self._backend)
         self.kernels += program.kernels
+        self.operations |= {f"{k} of {body.graph.name}": x for k, x in program.operations.items()}
         self.reasons = [*self.reasons, *program.reasons]
         return body.compiled(program.run)
 
