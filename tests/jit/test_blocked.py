@@ -15,6 +15,11 @@ SIZES = [1, 65, 4097, 3 * 65536 + 17]
 
 
 @pytest.fixture(autouse=True)
+def always(monkeypatch):
+    monkeypatch.setattr(fusion, "SMALL", 0)  # kernels for arrays of any size
+
+
+@pytest.fixture(autouse=True)
 def threads():
     before = ga.get_num_threads()
     yield
@@ -300,7 +305,7 @@ def test_llvm_that_fails_says_why_and_numpy_runs(monkeypatch: pytest.MonkeyPatch
 
 def test_without_llvmlite(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert backends.runner("auto").made is blocked.Blocked
+    assert backends.runner(("auto", True)).made is blocked.Blocked
     with pytest.warns(ga.GradargWarning, match=r"pip install 'gradarg\[jit\]'"):
         assert backends.runner("llvm").made is blocked.Blocked
 

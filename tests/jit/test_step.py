@@ -88,6 +88,73 @@ def test_parameters_stay_what_they_are():
     assert w.value.flags.c_contiguous and not w.value.flags.writeable
 
 
+def places(model: Any, optimizer: Any) -> list[int]:
+    kept = [b for state in optimizer._states.values() for b in state.buffers]
+    arrays = [p.value for p in model.parameters()] + kept
+    return [a.__array_interface__["data"][0] for a in arrays]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("sizes", [(64, 32, 10), (600, 700, 10)], ids=["small", "large"])
+def test_a_step_writes_where_parameters_and_buffers_lie(sizes: tuple[int, ...], backend: str):
+    model, twin = perceptron(sizes), perceptron(sizes)
+    optimizer, other = (optim.Adam(m.parameters(), lr=0.01, eps=1e-4) for m in (model, twin))
+    step = ga.jit(train_step, backend=backend)
+    data = batches(5, sizes[0])
+    for x, y in data[:2]:
+        step(model, optimizer, x, y)
+    before = places(model, optimizer)
+    for x, y in data[2:]:
+        step(model, optimizer, x, y)
+        assert not any(p.value.flags.writeable for p in model.parameters())
+    if backend == "llvm":  # NumPy's backend runs small operations one by one
+        assert places(model, optimizer) == before
+    for x, y in data:
+        train_step(twin, other, x, y)
+    same([p.value for p in model.parameters()], [p.value for p in twin.parameters()], 1e-4)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_values_that_somebody_holds_stay(backend: str):
+    model = perceptron((64, 300, 10))
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    step = ga.jit(train_step, backend=backend)
+    data = batches(6)
+    for x, y in data[:2]:
+        step(model, optimizer, x, y)
+    first, second = list(model.parameters())[:2]
+    value, view = first.value, second.value[3:]
+    moment = next(iter(optimizer._states.values())).buffers[0]
+    waiting = np.sum(first * first)  # a graph that will read the parameter
+    held = [a.copy() for a in (value, view, moment)]
+    for x, y in data[2:]:
+        step(model, optimizer, x, y)
+    for now, then in zip((value, view, moment), held):
+        np.testing.assert_array_equal(now, then)
+    first.grad = None
+    waiting.backward()
+    np.testing.assert_allclose(first.grad.value, 2 * held[0], rtol=1e-6)
+    assert not np.array_equal(first.value, held[0])
+
+
+def test_single_numbers_and_arrays_of_none_are_stepped():
+    def step(w: Any, none: Any, optimizer: Any) -> None:
+        optimizer.zero_grad()
+        (w * w + np.sum(none)).backward()
+        optimizer.step()
+
+    found = []
+    for how in (step, ga.jit(step)):
+        w, none = (ga.Tensor(np.float32(x), requires_grad=True) for x in (2.0, np.zeros((0, 3))))
+        optimizer = optim.Adam([w, none], lr=0.5)
+        for _ in range(3):
+            how(w, none, optimizer)
+        step(w, none, optimizer)
+        found.append(w.item())
+        assert none.shape == (0, 3)
+    assert found[0] == pytest.approx(found[1], abs=1e-6)
+
+
 def test_steps_of_both_kinds_interleave():
     found = []
     for kinds in ("eeeeee", "jejjee", "ejeejj"):

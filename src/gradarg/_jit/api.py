@@ -53,6 +53,9 @@ class Entry:
         self.met = 0  # how many kinds of calls have been looked at for a shortcut
         self.closed = False  # whether all derivatives are taken inside
         self.donated: tuple[int, ...] = ()  # the inputs whose memory a run may write to
+        self.replaced: list[
+            tuple[int, int]
+        ] = []  # inputs that outputs replace, if nobody holds them
         used = [*graph.outputs, *(i for e in graph.equations for i in e.inputs)]
         for value in used:
             if isinstance(value, Box) and bare(value) is value:
@@ -75,6 +78,13 @@ class Entry:
         return Program(self.graph, backends.runner(self.backend), self.donated)
 
     @functools.cached_property
+    def replacing(self) -> Program:
+        """The same, which writes the outputs that replace inputs to the memory of these."""
+        if not self.replaced:
+            return self.in_place
+        return Program(self.graph, backends.runner(self.backend), self.donated, self.replaced)
+
+    @functools.cached_property
     def constants(self) -> list[Any]:
         graph = self.in_place.graph
         inputs = [i for e in graph.equations for i in e.inputs]
@@ -82,6 +92,7 @@ class Entry:
 
     def __call__(self, opened: Opened) -> Any:
         """A run on the parts of its arguments: the result; what was written is put back."""
+        sole = self.replaced and self.closed and opened.sole(self.replaced)
         arrays = list(opened.inputs)
         arrays += [opened.tensors[n][0]._node.grad for n in self.grads]
         arrays += [draw.of(opened.generator(draw.generator)) for draw in self.draws]
@@ -90,10 +101,11 @@ class Entry:
             outs = list(bind(self.primitive, arrays))
             found = [o._inner for o in outs]
         else:
-            found = list(self.in_place.run(*plain))
-            if self.donated:
-                arrays = [a for k, a in enumerate(arrays) if k not in self.donated]
-                plain = [a for k, a in enumerate(plain) if k not in self.donated]
+            found = list((self.replacing if sole else self.in_place).run(*plain))
+            if self.donated or sole:
+                gone = {*self.donated, *(k for k, _ in self.replaced if sole)}
+                arrays = [a for k, a in enumerate(arrays) if k not in gone]
+                plain = [a for k, a in enumerate(plain) if k not in gone]
             outs = owned(found[: self.count], arrays, self.constants)
         if self.writes:
             others = [*plain, *self.constants, *(bare(o) for o in outs[: self.count])]
@@ -334,6 +346,7 @@ class Jitted:
                 "t.detach(), or call backward() outside of the jitted function."
             )
         entry.closed = not alive
+        entry.replaced = opened.replaced(writes, count)
         return entry
 
     def _entry_elsewhere(
@@ -406,7 +419,7 @@ class Jitted:
 
     def source(self, *args: Any, **kwargs: Any) -> str:
         """The generated program for these arguments, and its kernels as loops."""
-        program = self._entry(args, kwargs)[0].in_place
+        program = self._entry(args, kwargs)[0].replacing
         operations = (f"{name}: {made}" for name, made in program.operations.items())
         return "\n\n".join([program.source, *map(str, program.kernels), *operations])
 

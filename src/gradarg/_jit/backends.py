@@ -43,6 +43,7 @@ class Backend:
     takes_numbers: bool = False  # whether kernels of single numbers are worth a call
     # an operation by itself as machine code, or why NumPy does it; None: as it always does
     operation: Callable[[Equation], Any] = lambda _equation: None
+    share: float = 1.0  # of fusion.SMALL: for so few elements, NumPy's own operations are sooner
 
 
 def runner(choice: Choice) -> Backend:
@@ -50,7 +51,7 @@ def runner(choice: Choice) -> Backend:
     backend, winograd = choice
     if backend != "numpy" and importlib.util.find_spec("llvmlite") is not None:
         return Backend(
-            _compiled, emit.supported, vector_math.LIMITS, takes_numbers=True,
+            _compiled, emit.supported, vector_math.LIMITS, takes_numbers=True, share=1 / 16,
             operation=functools.partial(_operation, winograd=winograd),
         )  # fmt: skip
     if backend == "llvm":
@@ -60,7 +61,7 @@ def runner(choice: Choice) -> Backend:
             GradargWarning,
             stacklevel=3,
         )
-    return Backend(blocked.Blocked, blocked.supported, {})
+    return Backend(blocked.Blocked, blocked.supported, {}, share=128)
 
 
 def _compiled(kernel: Kernel) -> Any:

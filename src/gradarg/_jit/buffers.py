@@ -48,13 +48,13 @@ def _counts() -> bool:
 
 
 _FREE = _references([np.empty(1)], 0)
-_COUNTS = _counts()
+COUNTS = _counts()
 
 
 def recycled(shape: tuple[int, ...], dtype: Any) -> Any:
     """An array of any content, as np.empty gives it."""
     global _total
-    if not _COUNTS:
+    if not COUNTS:
         return np.empty(shape, dtype)
     key = shape, dtype
     with _lock:
@@ -73,6 +73,19 @@ def recycled(shape: tuple[int, ...], dtype: Any) -> Any:
             while _total > MOST:
                 _drop_oldest()
         return x
+
+
+def forgotten(x: Any) -> bool:
+    """Whether an array was kept here; it is not any more."""
+    global _total
+    with _lock:
+        kept = _held.get((x.shape, x.dtype), [])
+        for k in range(len(kept)):
+            if kept[k] is x:
+                del kept[k]
+                _total -= x.nbytes
+                return True
+    return False
 
 
 def _as_made(x: Any, shape: tuple[int, ...], dtype: Any) -> bool:

@@ -35,7 +35,7 @@ _MOST_OPERANDS = 24
 _MOST_OPERATIONS = 120  # LLVM takes more than its share of time for longer ones
 Supported = Callable[[str], bool]
 Limits = dict[str, float]
-SMALL = 64  # elements: below, NumPy's own calls cost as little
+SMALL = 64  # elements: of so few, a single operation costs NumPy no more than a kernel
 
 
 class Refused(Exception):  # not an error: the reason why a fusion was broken
@@ -408,24 +408,24 @@ class Plan:
     reasons: list[str]
 
 
-def planned(graph: Graph, supported: Supported, limits: Limits, small: int | None = None) -> Plan:
-    """The equations of a graph in groups, but for those of no more than `small` elements.
+def _elements(equation: Equation) -> int:
+    """How many elements an operation reads and makes."""
+    arrays = (i for i in equation.inputs if not isinstance(i, bool | int | float))
+    return int(equation.outs[0].type.size + sum(type_of(i).size for i in arrays))
+
+
+def planned(graph: Graph, supported: Supported, limits: Limits, share: float = 1.0) -> Plan:
+    """The equations of a graph in groups, but for those of no more elements than a share of SMALL.
 
     A backend supports elementwise operations by name, some of them for arguments up to a size.
     """
-    small = SMALL if small is None else small
     groups: list[Group] = []
     of: dict[Var, Any] = {}  # the group or equation that makes a variable
     reasons: list[str] = []
     order: list[Any] = []
     for equation in graph.equations:
         chosen = None
-        if (
-            can_fuse(equation, supported)
-            and equation.outs[0].type.size
-            + sum(type_of(i).size for i in equation.inputs if not isinstance(i, bool | int | float))
-            > small
-        ):
+        if can_fuse(equation, supported) and _elements(equation) > share * SMALL:
             chosen = _chosen(equation, groups, of, reasons, supported, limits)
         if chosen is None:
             order.append(equation)
@@ -513,7 +513,13 @@ def _sorted(order: list[Any], of: dict[Var, Any], graph: Graph) -> list[Any]:
             maker = of.get(i) if isinstance(i, Var) else None
             if maker is not None and maker is not step:
                 visit(maker)
-        if isinstance(step, Group):
+        if (
+            isinstance(step, Group)
+            and len(step.equations) == 1
+            and _elements(step.equations[0]) <= SMALL
+        ):
+            steps.append(step.equations[0])
+        elif isinstance(step, Group):
             kernel, stored = step.finish(needed)
             steps.append((kernel, step.sources, stored, step))
         else:

@@ -43,8 +43,9 @@ def _layout() -> tuple[int, int, int] | None:
             return None
         if is_whole != x.flags.c_contiguous:
             return None
-    for number in (1.5, np.float64(1.5)):
-        at = ctypes.c_double.from_address(id(number) + data).value
+    for number in (1.5, np.float64(1.5), np.float32(1.5)):
+        held = ctypes.c_float if number.__class__ is np.float32 else ctypes.c_double
+        at = held.from_address(id(number) + data).value
         if word(number, kind) != id(type(number)) or at != 1.5:
             return None
     return kind, data, flags
@@ -192,7 +193,8 @@ def _calls_ir() -> str:
     plan = {
         "fn": FUNCTION, "arrays": ARRAYS, "rows": ROWS, "columns": COLUMNS, "extent": EXTENT,
         "chunks": CHUNKS, "scratchstep": SCRATCH_STEP, "endsstep": ENDS_STEP, "job": JOB,
-        "fallback": FALLBACK, "array": _KIND, "nothing": _NONE, "wake": _WAKE,
+        "fallback": FALLBACK, "array": _ARRAY_KIND, "single": _KIND, "double": _OTHER_KIND,
+        "nothing": _NONE, "wake": _WAKE,
     }  # fmt: skip
     loads = "\n".join(f"  %{n}v = load i64, ptr %{n}" for n in plan)
     numbers = {
@@ -231,16 +233,22 @@ one:
   %kindp = getelementptr i8, ptr %x, i64 {kind}
   %kind = load i64, ptr %kindp
   %isarray = icmp eq i64 %kind, %arrayv
-  br i1 %isarray, label %look, label %unusual
+  %heldp = getelementptr i8, ptr %x, i64 {data}
+  br i1 %isarray, label %look, label %number
+number: ; which holds its value itself
+  %issingle = icmp eq i64 %kind, %singlev
+  %isdouble = icmp eq i64 %kind, %doublev
+  %known = or i1 %issingle, %isdouble
+  br i1 %known, label %take, label %unusual
 look:
   %flagsp = getelementptr i8, ptr %x, i64 {flags}
   %flags = load i32, ptr %flagsp
   %both = and i32 %flags, {_FLAGS}
   %whole = icmp eq i32 %both, {_FLAGS}
+  %elsewherep = load ptr, ptr %heldp
   br i1 %whole, label %take, label %unusual
 take:
-  %datap = getelementptr i8, ptr %x, i64 {data}
-  %data = load ptr, ptr %datap
+  %data = phi ptr [%heldp, %number], [%elsewherep, %look]
   %to = getelementptr ptr, ptr %pointers, i64 %i
   store ptr %data, ptr %to
   %i1 = add i64 %i, 1
@@ -491,7 +499,8 @@ def call(slots: dict[int, int], fallback: Callable[..., Any], wake: Any = None) 
 
     `wake()` is called, and returns None, when a job has been given to a pool.
     """
-    return _builtin(_methods()[0], {**slots, _KIND: id(np.ndarray)}, fallback, wake)
+    kinds = {_KIND: id(np.float32), _OTHER_KIND: id(np.float64), _ARRAY_KIND: id(np.ndarray)}
+    return _builtin(_methods()[0], slots | kinds, fallback, wake)
 
 
 def numbers(function: int, inputs: int, outputs: int, fallback: Callable[..., Any]) -> Any:

@@ -25,6 +25,7 @@ from .._core.tape import EAGER, Leaf, Node, Port, Tape
 from .._core.trace import Box, ShapeDtype, bare, box, shape_dtype
 from .._namespace import views
 from .._namespace.views import constant_tensor
+from .buffers import COUNTS, forgotten
 from .draws import Draw, Draws
 
 _CONTAINERS = (list, tuple, dict)
@@ -261,6 +262,37 @@ class Opened:
         for _, _, k in self.cells:
             self.inputs[k] = None
 
+    # ---- arrays that are replaced in place
+
+    def replaced(self, writes: Sequence[Write], count: int) -> list[tuple[int, int]]:
+        """Which outputs, counted from `count`, replace which inputs, of the same place and type."""
+        found, n = [], count
+        for w in writes:
+            if w.kind in ("tensor", "cell"):
+                k = self.tensors[w.number][1] if w.kind == "tensor" else self.cells[w.number][2]
+                if w.kind == "tensor" or self.inputs[k].__class__ is np.ndarray:
+                    found.append((k, n))
+            n += w.kind in _WITH_VALUE
+        return found
+
+    def sole(self, replaced: Sequence[tuple[int, int]]) -> bool:
+        """Whether nobody but these places holds the arrays that are to be replaced."""
+        if not COUNTS:
+            return False
+        for k, _ in replaced:
+            x = self.inputs[k]
+            of_tensor = x.__class__ is not np.ndarray
+            x = x._inner if of_tensor else x
+            beyond = _held(self.inputs, k) - _HELD - (not of_tensor)
+            if x.__class__ is not np.ndarray or x.base is not None or not x.flags.c_contiguous:
+                return False
+            if beyond > 1 or (beyond and not forgotten(x)):
+                return False
+        for k, _ in replaced:
+            if self.inputs[k].__class__ is not np.ndarray:
+                self.inputs[k]._inner.flags.writeable = True
+        return True
+
     # ---- what a program is given
 
     def grads(self) -> tuple[bool, ...]:
@@ -273,6 +305,22 @@ class Opened:
         owner, name = self.generators[k]
         found = _get(owner, name)
         return found.generator() if k == 0 else found
+
+
+def _held(inputs: list[Any], k: int) -> int:
+    """How often the array of an input is referred to."""
+    x = inputs[k]
+    x = x if x.__class__ is np.ndarray else x._inner
+    return sys.getrefcount(x)
+
+
+def _held_once() -> int:
+    inputs = [np.empty(1)]
+    x = inputs[0]  # as in `sole`
+    return _held(inputs, 0) + 0 * x.size
+
+
+_HELD = _held_once()  # by one place alone
 
 
 def _same_items(inside: Any) -> Callable[[], bool]:
@@ -339,6 +387,9 @@ class Write(NamedTuple):
     kind: str
     number: int
     value: Any = None
+
+
+_WITH_VALUE = ("tensor", "cell", "into", "grad", "attribute")  # each takes an output
 
 
 class Staging:
@@ -540,10 +591,11 @@ def put_back(opened: Opened, writes: Sequence[Write], values: Sequence[Any]) -> 
             if hasattr(t, "_views"):
                 views.refresh(t)
         elif kind == "cell":
-            owner, name, k = opened.cells[n]
-            new = next(given)
-            if not isinstance(opened.inputs[k], np.ndarray):
-                old = _get(owner, name)
+            owner, name, _ = opened.cells[n]
+            new, old = next(given), _get(owner, name)
+            if old.__class__ is np.ndarray:
+                new = np.asarray(new)
+            else:
                 new = int(new) if old.__class__ is int else float(new)
             _set(owner, name, new)
         elif kind == "grad":

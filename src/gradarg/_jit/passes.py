@@ -6,6 +6,7 @@ computed once, and what nobody uses dropped.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from .._core.stage import Equation, Var
 from .._core.trace import ShapeDtype, shape_dtype
-from .._ops import elementwise, structure
+from .._ops import contract, elementwise, structure
 from .._transform.graph import Graph
 
 _FOLD = 1 << 12  # elements: constants are computed once for all up to here
@@ -21,7 +22,9 @@ _FOLD = 1 << 12  # elements: constants are computed once for all up to here
 
 def optimised(graph: Graph) -> Graph:
     """The graph after all passes."""
-    for one_pass in (without_dead_code, folded, simplified, with_common_parts, without_dead_code):
+    for one_pass in (
+        without_dead_code, folded, simplified, turned, with_common_parts, without_dead_code
+    ):  # fmt: skip
         graph = one_pass(graph)
     return graph
 
@@ -264,6 +267,31 @@ def simplified(graph: Graph) -> Graph:
         made[equation.outs[0]] = equation
         kept.append(equation)
     return rebuilt(graph, kept, (_read(known, o) for o in graph.outputs))
+
+
+def turned(graph: Graph) -> Graph:
+    """With (x @ y).T as y.T @ x.T where x @ y is used nowhere else: BLAS turns its arguments."""
+    uses = Counter(i for e in graph.equations for i in e.inputs if isinstance(i, Var))
+    uses.update(o for o in graph.outputs if isinstance(o, Var))
+    made = {e.outs[0]: e for e in graph.equations if e.primitive is contract.matmul}
+    kept = []
+    for equation in graph.equations:
+        product = (
+            made.get(equation.inputs[0]) if equation.primitive is structure.transpose else None
+        )
+        if product is None or uses[product.outs[0]] > 1 or equation.params["axes"] != (1, 0):
+            kept.append(equation)
+            continue
+        x, y = (Var(_turned_type(i)) for i in product.inputs)
+        for v, i in zip((x, y), product.inputs):
+            kept.append(Equation((v,), structure.transpose, (i,), {"axes": (1, 0)}))
+        kept.append(product._replace(outs=equation.outs, inputs=(y, x)))
+    return simplified(rebuilt(graph, kept, graph.outputs))
+
+
+def _turned_type(x: Any) -> ShapeDtype:
+    type = type_of(x)
+    return ShapeDtype(type.shape[::-1], type.dtype)
 
 
 def type_of(x: Any) -> ShapeDtype:

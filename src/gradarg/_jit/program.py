@@ -14,6 +14,7 @@ import numpy as np
 
 from .._core.stage import Equation, Var
 from .._core.trace import ShapeDtype, shape_dtype
+from .._ops import contract, structure
 from .._transform.body import Body
 from .._transform.graph import Graph, _Names
 from .backends import Backend
@@ -33,11 +34,12 @@ class Program:
         graph: Graph,
         backend: Backend,
         donated: Sequence[int] = (),  # the inputs whose memory it may write to
+        replaced: Sequence[tuple[int, int]] = (),  # and those that an output is to lie in
     ) -> None:
         self.graph, self._backend = optimised(expanded(graph)), backend
         # between single numbers, one call of machine code beats the calls of NumPy
-        small = 0 if backend.takes_numbers and _only_numbers(self.graph) else None
-        plan = planned(self.graph, backend.supported, backend.limits, small)
+        share = 0 if backend.takes_numbers and _only_numbers(self.graph) else backend.share
+        plan = planned(self.graph, backend.supported, backend.limits, share)
         self.reasons, self.steps = plan.reasons, plan.steps
         self.kernels: list[Kernel] = []
         self.operations: dict[str, Any] = {}  # those that are machine code by themselves, by name
@@ -50,7 +52,10 @@ class Program:
         self._names = _Identifiers()
         inputs = ", ".join(self._names[v] for v in self.graph.inputs)
         self._lines = [f"def program({inputs}):"]
-        self._donated = self._donations([self.graph.inputs[k] for k in donated], plan.steps)
+        given, results = self.graph.inputs, self.graph.outputs
+        self._replaced = {results[n]: given[k] for k, n in replaced if isinstance(results[n], Var)}
+        own = {*(given[k] for k in donated), *self._replaced.values()}
+        self._donated = self._donations([v for v in given if v in own], plan.steps)
         for self._at, step in enumerate(plan.steps):
             if isinstance(step, Equation):
                 self.takes_floats = False
@@ -85,29 +90,40 @@ class Program:
     def _donations(self, inputs: list[Var], steps: list[Any]) -> dict[Var, int]:
         """Of each input whose memory can be an output's: the last step that reads it, or -1.
 
-        A step other than a kernel may make a view of it, which nobody follows.
+        Some operations make a view of it, which is followed where it is a transpose or a reshape.
         """
-        last = {v: -1 for v in inputs if v not in self.graph.outputs}
+        last = dict.fromkeys(inputs, -1)
+        shows = {v: v for v in inputs}  # of a view, what it shows
         for k, step in enumerate(steps):
-            if isinstance(step, Equation):
-                for i in step.inputs:
-                    last.pop(i, None) if isinstance(i, Var) else None
-            else:
-                last.update((i, k) for i in step[1] if isinstance(i, Var) and i in last)
+            read = step.inputs if isinstance(step, Equation) else step[1]
+            found = [shows[i] for i in read if isinstance(i, Var) and i in shows]
+            last.update((v, k) for v in found if v in last)
+            if isinstance(step, Equation) and step.primitive in _VIEWS:
+                shows.update((step.outs[0], v) for v in found)
+            elif isinstance(step, Equation) and step.primitive is not contract.matmul:
+                for v in found:
+                    last.pop(v, None)
+        for o in self.graph.outputs:
+            last.pop(shows.get(o), None) if isinstance(o, Var) else None  # type: ignore[arg-type]
         return last
 
     def _memory(self, runner: Any, v: Value, var: Var, sources: list[Any]) -> str:
         """Where an output of a kernel goes: into an input's memory, or one of its own."""
         dtype = self._constant(var.type.dtype)
         how = "empty" if var.type.size * var.type.dtype.itemsize < LEAST else "recycled"
+        mine = self._replaced.get(var)
         for given, last in self._donated.items():
             if given.type != var.type or last > self._at:
+                continue
+            if given is not mine and (mine is not None or given in self._replaced.values()):
                 continue
             if last == self._at:
                 number = next(k for k, x in enumerate(sources) if x is given)
                 if not (runner.reads_first and _in_place(runner.kernel, v, number)):
                     continue
             del self._donated[given]
+            if given is mine:
+                return self._names[given]
             others = "".join(f"{self._names[i]}, " for i in self.graph.inputs if i is not given)
             fresh = f"{how}({var.type.shape}, {dtype})"
             name = self._names[given]
@@ -236,6 +252,7 @@ class Program:
 
 
 _NUMBER = ShapeDtype((), np.dtype(np.float64))
+_VIEWS = (structure.transpose, structure.reshape)
 
 
 def _only_numbers(graph: Graph) -> bool:

@@ -23,7 +23,7 @@ _BLOCK = 1 << 15
 
 
 class _State:
-    """What is kept for one parameter: the number of its steps, and flat buffers."""
+    """What is kept for one parameter: the number of its steps, and buffers of its shape."""
 
     __slots__ = ("buffers", "count", "passes")
 
@@ -195,7 +195,7 @@ class Optimizer:
         """What is kept for a parameter; before its first step, zeros."""
         state = self._states.get(place)
         if state is None or len(state.buffers) != len(names):
-            state = self._states[place] = _State(0, [np.zeros(p.size, p.dtype) for _ in names])
+            state = self._states[place] = _State(0, [np.zeros(p.shape, p.dtype) for _ in names])
         return state
 
     def __jit__(self, opened: Any) -> None:
@@ -271,9 +271,9 @@ class Optimizer:
             options = {k: v for k, v in group.items() if k != "params"}
             names = self.method.buffers(options)
             groups.append({**options, "params": list(range(place, place + len(group["params"])))})
-            for p in group["params"]:
+            for _ in group["params"]:
                 if (kept := self._states.get(place)) is not None and kept.count:
-                    arrays = (b.reshape(p.shape).copy() for b in kept.buffers)
+                    arrays = (b.copy() for b in kept.buffers)
                     state[place] = {"step": kept.count, **dict(zip(names, arrays))}
                 place += 1
         return {"state": state, "param_groups": groups}
@@ -323,7 +323,7 @@ class Optimizer:
                 raise ValueError(
                     f"{what}: a {name} of shape {p.shape} was expected, but found {found}."
                 )
-            buffers.append(np.asarray(kept[name]).astype(p.dtype).reshape(-1))
+            buffers.append(np.array(kept[name], p.dtype, order="C"))
         # PyTorch's SGD counts no steps; that it has a state says that there were some
         return _State(int(kept.get("step", 1)), buffers)
 
@@ -341,9 +341,10 @@ def _advance(p: Any, state: _State, formula: Callable[..., Any]) -> None:
     state.count += 1
     value, g = p.value, p.grad.value.reshape(-1)
     old, new = value.reshape(-1), np.empty(value.size, value.dtype)
+    buffers = [b.reshape(-1) for b in state.buffers]
     for start in range(0, new.size, _BLOCK):
         block = slice(start, start + _BLOCK)
-        kept = [b[block] for b in state.buffers]
+        kept = [b[block] for b in buffers]
         step, after = formula(state.count, g[block], old[block], kept)
         np.add(old[block], step, out=new[block])
         for buffer, fresh in zip(kept, after):
@@ -354,7 +355,5 @@ def _advance(p: Any, state: _State, formula: Callable[..., Any]) -> None:
 def _advance_staged(p: Any, state: _State, formula: Callable[..., Any]) -> None:
     """The same on values that are not known yet, and not block by block: ga.jit sees to that."""
     state.count += 1
-    kept = [b.reshape(p.shape) for b in state.buffers]
-    step, after = formula(state.count, p.grad.value, p.value, kept)
+    step, state.buffers[:] = formula(state.count, p.grad.value, p.value, list(state.buffers))
     p.value = p.value + step
-    state.buffers[:] = [b.reshape(-1) for b in after]
