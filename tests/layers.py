@@ -46,6 +46,7 @@ ORDER = {
         "searching",
         "contract",
         "linalg",
+        "triangular",
         "decompositions",
         "window",
         "fft",

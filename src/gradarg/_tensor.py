@@ -785,7 +785,9 @@ for _module in _MODULES:
     for _name in _module.__all__:
         if callable(getattr(np, _name, None)) and not isinstance(getattr(np, _name), type):
             FUNCTIONS[getattr(np, _name)] = vars(_module)[_name]
-FUNCTIONS |= {getattr(np.linalg, n): getattr(linalg, n) for n in linalg.__all__}
+FUNCTIONS |= {
+    getattr(np.linalg, n): getattr(linalg, n) for n in linalg.__all__ if hasattr(np.linalg, n)
+}
 FUNCTIONS |= {getattr(np.fft, n): getattr(fft, n) for n in fft.__all__}
 for _function in (np.can_cast, np.common_type, np.iscomplexobj, np.isrealobj, np.result_type):
     FUNCTIONS[_function] = vars(inspection)[_function.__name__]

@@ -46,6 +46,13 @@ def calls() -> Iterator[Call]:
     yield from _norms()
 
 
+def _triangle_solved(a: Any, b: Any, trans: int = 0, lower: bool = False, **unit: bool) -> Any:
+    a = np.tril(a) if lower else np.triu(a)
+    if unit:
+        np.einsum("...ii->...i", a)[...] = 1
+    return np.linalg.solve(np.conjugate(a.mT) if trans else a, b)
+
+
 def _equations() -> Iterator[Call]:
     for a in (_matrix(), _matrix(2), _matrix(2, 1)):
         for name in ("inv", "det", "slogdet"):
@@ -62,6 +69,8 @@ def _equations() -> Iterator[Call]:
         (_matrix(), values((2, 3, 2))),
     ):
         yield smooth("linalg.solve", a, b)
+        for options in ({"lower": True}, {"trans": 2, "unit_diagonal": True}):
+            yield Call("linalg.solve_triangular", (a, b), options, reference=_triangle_solved)
     four = values((4, 6, 8, 3)) + 9 * np.eye(24).reshape(4, 6, 8, 3)
     yield smooth("linalg.tensorsolve", four, values((4, 6)))
     moved = np.moveaxis(_matrix(n=6).reshape(6, 2, 3), 0, 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradarg._ops import decompositions, linalg
+from gradarg._ops import decompositions, linalg, triangular
 from tests.ops.sample import Sample, scaled
 
 RANDOM = np.random.default_rng(11)  # values of its own: decompositions have many places to avoid
@@ -38,6 +38,7 @@ def _symmetric(a: Any, *rest: Any) -> tuple[Any, ...]:
 def samples() -> Iterator[Sample]:
     yield from _of_square_matrices()
     yield from _solutions()
+    yield from _triangular_solutions()
     yield from _eigenvalues()
     yield from _singular_values()
     yield from _triangles()
@@ -61,7 +62,7 @@ def _minors(a: Any, t: Any) -> Any:
 
 def _of_square_matrices() -> Iterator[Sample]:
     for name in ("inv", "det", "slogdet", "cholesky", "cofactor"):
-        primitive = getattr(linalg, name)
+        primitive = getattr(triangular if name == "cholesky" else linalg, name)
         reference = _cofactor if name == "cofactor" else getattr(np.linalg, name)
         prepare = {"prepare": _symmetric} if name == "cholesky" else {}
         for note, a in {
@@ -94,6 +95,53 @@ def _solutions() -> Iterator[Sample]:
         ("complex", _complex(), values((3, 2))),
     ):
         yield Sample(linalg.solve, np.linalg.solve, (a, b), note=note, vary=scaled)
+
+
+def _triangular_solutions() -> Iterator[Sample]:
+    """Also of more rows than a block of the algorithm has, and of more columns."""
+    for note, a, b, lower, unit in (
+        ("lower", _matrix(), values((3, 2)), True, False),
+        ("upper", _matrix(), values((3, 2)), False, False),
+        ("unit diagonal", _matrix(), values((3, 1)), True, True),
+        ("stack", _matrix(2), values((2, 3, 1)), False, True),
+        ("one matrix", _matrix(), values((2, 3, 2)), True, False),
+        ("one right side", _matrix(4), values((3, 2)), True, False),
+        ("crossed", _matrix(2, 1), values((4, 3, 1)), False, False),
+        ("no right side", _matrix(), values((3, 0)), True, False),
+        ("nothing", values((0, 0)), values((0, 2)), True, False),
+        ("reversed", _matrix(2).mT[::-1], values((3, 2)), True, False),
+        ("complex", _complex(), values((3, 2)), False, False),
+    ):
+        params = {"lower": lower, "unit": unit}
+        yield Sample(
+            triangular.solve_triangular, _triangle_solved, (a, b), params, note, vary=scaled
+        )
+    for note, g, low in (
+        ("", values((3, 3)), _matrix()),
+        ("stack", values((2, 3, 3)), _matrix(2, 1)),
+        ("one factor", values((2, 3, 3)), _matrix()),
+        ("complex", values((3, 3)) + 0.4j * values((3, 3)), _complex()),
+    ):
+        yield Sample(
+            triangular.cholesky_pullback, _cholesky_pullback, (g, low), note=note, vary=scaled
+        )
+
+
+def _triangle_solved(a: Any, b: Any, lower: bool, unit: bool) -> Any:
+    a = np.tril(a) if lower else np.triu(a)
+    if unit:
+        np.einsum("...ii->...i", a)[...] = 1
+    return np.linalg.solve(a, b)
+
+
+def _cholesky_pullback(g: Any, low: Any) -> Any:
+    """Murray, equation 10, with conjugates."""
+    low = np.tril(low)
+    x = np.tril(np.conjugate(low.mT) @ g)
+    np.einsum("...ii->...i", x)[...] /= 2
+    inverse = np.linalg.inv(low)
+    s = np.conjugate(inverse.mT) @ x @ inverse
+    return (s + np.conjugate(s.mT)) / 2
 
 
 # ---- decompositions

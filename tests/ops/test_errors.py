@@ -68,6 +68,7 @@ SHAPES = {
     "split": (M, 2),
     "diag": (np.ones((2, 2, 2)),),
     "linalg.solve": (np.eye(3), V),
+    "linalg.solve_triangular": (np.eye(3), V),
     "linalg.inv": (M,),
     "linalg.det": (M,),
     "linalg.slogdet": (M,),

@@ -1,6 +1,7 @@
 """Norms at their kinks, singular matrices, constant rank, and what linear algebra refuses."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -347,3 +348,57 @@ def test_words_that_there_are_not():
         np.linalg.matrix_power(t, 0.5)
     with pytest.raises(np.linalg.LinAlgError):
         np.linalg.inv(ga.Tensor(np.zeros((2, 2))))
+
+
+# ---- triangular systems, and the Cholesky decomposition, of several blocks
+
+
+def _lower(n: int, dtype: Any) -> Any:
+    a = np.tril(RANDOM.standard_normal((n, n)))
+    if dtype in (np.complex64, np.complex128):
+        a = a + 0.5j * np.tril(RANDOM.standard_normal((n, n)))
+    return (a / np.sqrt(n) + 2 * np.eye(n)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize("columns", [1, 40])
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("trans", [0, "T", 2])
+def test_triangular_systems_are_scipys(dtype: Any, columns: int, lower: bool, trans: Any) -> None:
+    scipy_linalg = pytest.importorskip("scipy.linalg")
+    a = _lower(75, dtype)
+    a = np.where(np.tri(75), a, np.nan).astype(dtype)  # the other triangle is not read
+    a = a if lower else a.T
+    b = RANDOM.standard_normal((75, columns)).astype(dtype)
+    for unit in (False, True):
+        form = {"trans": trans, "lower": lower, "unit_diagonal": unit}
+        given = a / 4 if unit else a
+        expected = scipy_linalg.solve_triangular(np.nan_to_num(given), b, **form)
+        found = ga.linalg.solve_triangular(given, b, **form)
+        assert found.dtype == dtype
+        scale, atol = np.max(np.abs(expected)), 1e-5 if dtype == np.float32 else 1e-13
+        assert_allclose(
+            found / scale, expected / scale, atol=1e-5 if dtype == np.float32 else 1e-13
+        )
+
+
+def test_triangular_systems_that_have_no_solution() -> None:
+    a = np.diag([1.0, 0.0, 2.0])
+    with pytest.raises(np.linalg.LinAlgError, match="zero"):
+        ga.linalg.solve_triangular(a, np.ones(3))
+    assert_allclose(ga.linalg.solve_triangular(a, np.ones(3), unit_diagonal=True), np.ones(3))
+    with pytest.raises(ValueError, match="trans is"):
+        ga.linalg.solve_triangular(a, np.ones(3), trans=3)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+def test_cholesky_of_several_blocks(dtype: Any) -> None:
+    low = _lower(75, dtype)
+    a, t, g = low @ np.conj(low.T), _lower(75, dtype), _lower(75, dtype)
+    out, pull = ga.vjp(np.linalg.cholesky, a)
+    (back,) = pull(g)
+    assert_allclose(back, np.conj(back.T), atol=1e-12)
+    t = t + np.conj(t.T)
+    pushed = ga.jvp(np.linalg.cholesky, (a,), (t,))[1]
+    assert_allclose(pushed @ np.conj(out.T) + out @ np.conj(pushed.T), t, atol=1e-12)
+    assert_allclose(np.vdot(back, t).real, np.vdot(g, pushed).real, rtol=1e-11)

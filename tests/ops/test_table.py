@@ -35,6 +35,7 @@ REAL_PARTS = [
     "slogdet",
     "length",
     "cholesky",
+    "cholesky_pullback",
     "irfft",
     "eigh",
     "eigvalsh",

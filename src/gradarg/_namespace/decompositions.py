@@ -18,7 +18,7 @@ import numpy as np
 from .._core.errors import DerivativeError, ShapeError
 from .._core.trace import Box, bind, peek
 from .._ops import decompositions as ops
-from .._ops import elementwise, linalg
+from .._ops import elementwise, triangular
 from .arguments import array
 from .contraction import matmul
 from .elementwise import where
@@ -100,8 +100,8 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Any:
     """
     a = square_matrices("cholesky", a)
     if upper:
-        return adjoint(bind(linalg.cholesky, (adjoint(a),)))
-    return bind(linalg.cholesky, (a,))
+        return adjoint(bind(triangular.cholesky, (adjoint(a),)))
+    return bind(triangular.cholesky, (a,))
 
 
 def qr(a: Any, mode: str = "reduced") -> Any:

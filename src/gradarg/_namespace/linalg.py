@@ -11,7 +11,7 @@ import numpy as np
 
 from .._core.errors import ShapeError
 from .._core.trace import bind, peek
-from .._ops import contract, elementwise, structure
+from .._ops import contract, elementwise, structure, triangular
 from .._ops import linalg as ops
 from . import contraction
 from .arguments import array, axis_of
@@ -73,6 +73,7 @@ __all__ = [
     "qr",
     "slogdet",
     "solve",
+    "solve_triangular",
     "svd",
     "svdvals",
     "tensordot",
@@ -202,16 +203,46 @@ def matrix_power(a: Any, n: int) -> Any:
 
 def solve(a: Any, b: Any) -> Any:
     """x with a @ x = b. b is a vector if 1-d, else a stack of matrices."""
-    a, b = square_matrices("solve", a), array(b)
+    return _solved("solve", ops.solve, a, b, {})
+
+
+def solve_triangular(
+    a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
+) -> Any:
+    """x with a @ x = b, of a triangular a: SciPy's function of this name, on stacks too.
+
+    a is upper triangular, or `lower`; the other triangle is not read, and with `unit_diagonal` the
+    diagonal is taken as 1. `trans` is 0 for a, 1 ("T") for its transpose, 2 ("C") for the
+    conjugate of that. b is a vector if 1-d, else a stack of matrices.
+
+    >>> import gradarg as ga, numpy as np
+    >>> low = np.array([[2.0, 0.0], [1.0, 4.0]])
+    >>> ga.linalg.solve_triangular(low, np.array([2.0, 9.0]), lower=True)
+    array([1., 2.])
+    """
+    if trans not in (0, 1, 2, "N", "T", "C"):
+        raise ValueError(f"solve_triangular: trans is 0, 1, 2, 'N', 'T' or 'C', not {trans!r}.")
+    a = square_matrices("solve_triangular", a)
+    if trans in (1, "T"):
+        a = matrix_transpose(a)
+    elif trans in (2, "C"):
+        a = adjoint(a)
+    turned = trans not in (0, "N")
+    form = {"lower": bool(lower) is not turned, "unit": bool(unit_diagonal)}
+    return _solved("solve_triangular", triangular.solve_triangular, a, b, form)
+
+
+def _solved(name: str, primitive: Any, a: Any, b: Any, params: dict[str, Any]) -> Any:
+    a, b = square_matrices(name, a), array(b)
     vector = b.ndim == 1
-    if b.shape[0 if vector else -2] != a.shape[-1]:
+    if b.ndim == 0 or b.shape[0 if vector else -2] != a.shape[-1]:
         raise ShapeError(
-            f"solve: a of shape {tuple(a.shape)} and b of shape {tuple(b.shape)} "
+            f"{name}: a of shape {tuple(a.shape)} and b of shape {tuple(b.shape)} "
             "differ in the number of rows."
         )
     if vector:
         b = bind(structure.reshape, (b,), {"shape": (*b.shape, 1)})
-    x = bind(ops.solve, (a, b))
+    x = bind(primitive, (a, b), params)
     return bind(structure.reshape, (x,), {"shape": x.shape[:-1]}) if vector else x
 
 

@@ -1,7 +1,7 @@
 """Linear algebra on stacks of matrices.
 
 Sources: M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
-differentiation" (2008); I. Murray, "Differentiation of the Cholesky decomposition" (2016).
+differentiation" (2008).
 """
 
 from __future__ import annotations
@@ -228,37 +228,6 @@ slogdet = general(
     batch=aligned,
     multi=True,
     shape=_slogdet_shape,
-)
-
-
-def _lower_half(x: Any) -> Any:
-    """The lower triangle with half of the diagonal: Phi of Murray, equation 6."""
-    n = x.shape[-1]
-    mask = np.tri(n, dtype=x.dtype) - 0.5 * np.eye(n, dtype=x.dtype)
-    return x * mask
-
-
-def _cholesky_vjp(g: Any, o: Any, _a: Any) -> Any:
-    upper, g = adjoint(o), np.conjugate(g)
-    left = solve(upper, _lower_half(upper @ g))
-    whole = adjoint(solve(upper, adjoint(left)))
-    # NumPy reads one triangle; the derivative is symmetric
-    return np.conjugate(hermitian_part(whole))
-
-
-def _cholesky_jvp(tangents: Any, o: Any, _a: Any) -> Any:
-    t = tangents[0]
-    inner = adjoint(solve(o, adjoint(solve(o, hermitian_part(t)))))
-    return o @ _lower_half(inner)
-
-
-cholesky = general(
-    "cholesky",
-    np.linalg.cholesky,
-    vjp=[_cholesky_vjp],
-    jvp=_cholesky_jvp,
-    batch=aligned,
-    shape=_same("cholesky"),
 )
 
 
