@@ -86,6 +86,44 @@ def test_threads(threads):
         ga.set_num_threads(before)
 
 
+@pytest.mark.parametrize("m", [2, 4])
+def test_winograd(m):
+    """Its error is that of rounding; off means off."""
+    for n, c, size, o, padding in (
+        (2, 16, (8, 12), 16, 1), (1, 20, (18, 10), 24, 0), (5, 33, (4, 4), 48, 1),
+        (1, 16, (40, 4), 17, 2),
+    ):  # fmt: skip
+        x, w = normal(n, c, *size, dtype=np.float32), normal(o, c, 3, 3, dtype=np.float32)
+        g = normal(*ga.conv(x, w, padding=padding).shape, dtype=np.float32)
+        f = lambda x, w, g, padding=padding: passes(x, w, g, padding=padding)
+        exact = f(*(a.astype(float) for a in (x, w, g)))
+        fast, direct = ga.jit(f, winograd=m), ga.jit(f, winograd=0)
+        assert f"tiles of {m} x {m}" in fast.source(x, w, g) or size[0] % m or padding != 1
+        assert "tiles" not in direct.source(x, w, g)
+        for compiled, bound in ((fast, 2e-5 if m == 4 else 2e-6), (direct, 4e-6)):
+            for a, b in zip(compiled(x, w, g), exact):
+                assert np.abs(a - b).max() < bound * np.abs(b).max()
+
+
+def test_winograd_is_taken_where_it_serves():
+    def way(x, w, **options):
+        compiled = ga.jit(lambda x, w: ga.conv(x, w, **{"padding": 1} | options))
+        return "tiles of 2 x 2" in compiled.source(x.astype(np.float32), w.astype(np.float32))
+
+    x, w = normal(1, 16, 8, 8), normal(16, 16, 3, 3)
+    assert way(x, w)
+    assert not way(x, w, stride=2)
+    assert not way(x, w, dilation=2)
+    assert not way(x[:, :, :7], w)
+    assert not way(x[:, :15], w[:, :15])
+    assert not way(x, w[:12])
+    assert not way(x, w[..., :1], padding=(1, 0))
+    compiled = ga.jit(lambda x, w: ga.conv(x, w, padding=1))
+    assert "tiles" not in compiled.source(x, w)  # of float64
+    with pytest.raises(ValueError, match="winograd is 0, 2 or 4"):
+        ga.jit(ga.conv, winograd=3)
+
+
 def test_layouts():
     x, w = normal(8, 9, 3, 2).T, normal(3, 4, 3, 5)[::-1].transpose(3, 2, 0, 1)[:, :, ::-1]
     check(x, w[:, :3], padding=1)

@@ -22,7 +22,7 @@ class Choice(NamedTuple):
     """What a user can choose of a backend."""
 
     name: str = "auto"
-    winograd: bool = True
+    winograd: int = 2  # the tiles of that way; 0: none
 
 
 def checked(backend: str | Choice) -> Choice:
@@ -30,6 +30,8 @@ def checked(backend: str | Choice) -> Choice:
     choice = Choice(backend) if isinstance(backend, str) else backend
     if choice.name not in _NAMES:
         raise ValueError(f"jit: backend is one of {', '.join(_NAMES)}, not {choice.name!r}.")
+    if choice.winograd not in (0, 2, 4):
+        raise ValueError(f"jit: winograd is 0, 2 or 4, not {choice.winograd!r}.")
     return choice
 
 
@@ -73,7 +75,7 @@ def _compiled(kernel: Kernel) -> Any:
         return blocked.Blocked(kernel)
 
 
-def _operation(equation: Equation, winograd: bool) -> Any:
+def _operation(equation: Equation, winograd: int) -> Any:
     """An operation that is no part of a kernel, as machine code where there is some for it."""
     row = _OPERATIONS.get(equation.primitive)
     if row is None:
@@ -85,7 +87,7 @@ def _operation(equation: Equation, winograd: bool) -> Any:
         return None
 
 
-_OPERATIONS: dict[Any, Callable[[Equation, bool], Any]] = {**convolution.ROWS}
+_OPERATIONS: dict[Any, Callable[[Equation, int], Any]] = {**convolution.ROWS}
 
 
 def _say(what: str, error: Exception) -> None:

@@ -10,202 +10,19 @@ for each chunk of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .._core.stage import Equation
 from .._ops import window
-from . import native
-from .loops import (
-    KERNEL,
-    Function,
-    Registers,
-    microkernel,
-    module,
-    move,
-    registers,
-)
+from . import native, winograd
+from .bands import Plan, Spec, bands, pack, scratch, unpack
+from .loops import KERNEL, Function, microkernel, module, move, registers
 from .passes import type_of
-from .work import Work, aligned
-
-_BAND = 1 << 19  # bytes of a band with its result: half of what a processor's own cache holds
-Pair = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Spec:
-    """A convolution over two axes. `spread` is what the image is spread out by beforehand."""
-
-    dtype: str
-    images: int
-    channels: int
-    size: Pair
-    outputs: int
-    places: Pair
-    stride: Pair
-    low: Pair  # the padding before
-    dilation: Pair
-    out: Pair
-    spread: Pair = (1, 1)
-
-    @property
-    def operations(self) -> int:
-        return 2 * self.images * self.channels * self.outputs * math.prod(self.places + self.out)
-
-    def __str__(self) -> str:
-        return (
-            f"{self.images} images of {self.channels} x {self.size[0]} x {self.size[1]}, windows "
-            f"of {self.places[0]} x {self.places[1]}, {self.outputs} x {self.out[0]} x "
-            f"{self.out[1]} out ({self.dtype})"
-        )
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a convolution is cut: into bands of rows, blocks of pixels, vectors of channels."""
-
-    spec: Spec
-    registers: Registers
-
-    @property
-    def width(self) -> int:
-        return self.registers.width // np.dtype(self.spec.dtype).itemsize
-
-    @property
-    def padded(self) -> int:
-        """The channels of the result, to whole vectors."""
-        return -(-self.spec.outputs // self.width) * self.width
-
-    @property
-    def vectors(self) -> int:
-        count = self.padded // self.width
-        return 2 if count % 2 == 0 else 3 if count % 3 == 0 else 1
-
-    @property
-    def block(self) -> int:
-        """The channels that the micro-kernel computes at once."""
-        return self.vectors * self.width
-
-    @property
-    def rows(self) -> int:
-        """How many sums of a column the registers hold beside a row and a number."""
-        return min(14, (self.registers.count - self.vectors - 1) // self.vectors)
-
-    @property
-    def pixels(self) -> int:
-        n = self.spec.out[1]
-        return -(-n // -(-n // self.rows))
-
-    @property
-    def line(self) -> int:
-        """The pixels of a padded row."""
-        s = self.spec
-        return (s.out[1] - 1) * s.stride[1] + s.dilation[1] * (s.places[1] - 1) + 1
-
-    def lines(self, rows: int) -> int:
-        """The padded rows that some rows of the result need."""
-        s = self.spec
-        return (rows - 1) * s.stride[0] + s.dilation[0] * (s.places[0] - 1) + 1
-
-    @property
-    def band(self) -> int:
-        """The rows of the result that are done at once."""
-        s = self.spec
-        row = s.out[1] * self.padded
-
-        def fits(rows: int) -> bool:
-            held = self.lines(rows) * self.line * s.channels + rows * row
-            return held * np.dtype(s.dtype).itemsize <= _BAND
-
-        most = max((r for r in range(1, s.out[0] + 1) if fits(r)), default=1)
-        few = s.out[0] // max(1, min(s.out[0], -(-8 // max(s.images, 1))))  # some for each thread
-        return -(-s.out[0] // -(-s.out[0] // max(1, min(most, few))))
-
-    @property
-    def bands(self) -> int:
-        return -(-self.spec.out[0] // self.band)
-
-    @property
-    def levels(self) -> list[tuple[int, int, int]]:
-        """The loops over the window and the channels: counts, and steps in image and weights."""
-        s = self.spec
-        c, block = s.channels, self.block
-        rows = (s.places[0], s.dilation[0] * self.line * c, s.places[1] * c * block)
-        if s.dilation[1] == 1:
-            return [rows, (s.places[1] * c, 1, block)]
-        return [rows, (s.places[1], s.dilation[1] * c, c * block), (c, 1, block)]
-
-
-def pack(plan: Plan, name: str = "pack") -> Function:
-    """Rows of an image, padded and channels last. `first` counts from the first row of padding."""
-    s, line = plan.spec, plan.line
-    f = Function(name, "ptr noalias %x, ptr noalias %to, i64 %first, i64 %count", s.dtype)
-    (height, width), c, (up, across) = s.size, s.channels, s.spread
-    # the columns of the image that the line has room for
-    least = max(0, -(s.low[1] // across))
-    end = max(least, min(width, (line - 1 - s.low[1]) // across + 1))
-    begin = least * across + s.low[1]
-    with f.loop(0, "%count") as r:
-        to = f.at("%to", (r, line * c))
-        row = f.let(f"add i64 {r}, %first")
-        at = f.let(f"sdiv i64 {row}, {up}")
-        inside = f.let(f"icmp ult i64 {at}, {height}")
-        if up > 1:
-            whole = f.let(f"icmp eq i64 {f.let(f'mul i64 {at}, {up}')}, {row}")
-            inside = f.let(f"and i1 {inside}, {whole}")
-        early = f.let(f"icmp sge i64 {row}, 0")
-        inside = f.let(f"and i1 {inside}, {early}")
-        outside = f.let(f"xor i1 {inside}, true")
-        with f.when(outside):
-            f.zero(to, line * c)
-        with f.when(inside):
-            if across > 1 or end == least:
-                f.zero(to, line * c)
-            else:
-                after = begin + end - least
-                if begin:
-                    f.zero(to, begin * c)
-                if after < line:
-                    f.zero(f.at(to, after * c), (line - after) * c)
-            if end > least:
-                source = f.at("%x", (at, width), least)
-                strides = height * width, across * c
-                move(f, source, f.at(to, begin * c), (end - least, c), strides, plan.width)
-    return f
-
-
-def unpack(plan: Plan) -> Function:
-    """A band of the result, channels first."""
-    s = plan.spec
-    f = Function("unpack", "ptr noalias %y, ptr noalias %to", s.dtype)
-    counts = s.outputs, plan.band * s.out[1]
-    move(f, "%y", "%to", counts, (plan.padded, math.prod(s.out)), plan.width)
-    return f
-
-
-def bands(f: Function, plan: Plan, overlapping: bool) -> Iterator[tuple[str, str]]:
-    """The loop over the bands of a thread's share: the image, and the first row."""
-    with f.loop("%lo", "%hi") as i:
-        n = f.let(f"sdiv i64 {i}, {plan.bands}")
-        b = f.index(i, (n, -plan.bands))
-        row = f.index((b, plan.band))
-        if overlapping and plan.spec.out[0] % plan.band:
-            row = f.smaller(row, plan.spec.out[0] - plan.band)
-        yield n, row
-
-
-def _scratch(f: Function, *counts: int) -> list[str]:
-    """Parts of the thread's memory, each at the beginning of a cache line."""
-    item, found = f.bits // 8, []
-    address = f.let("ptrtoint ptr %scratch to i64")
-    address = f.let(f"and i64 {f.let(f'add i64 {address}, 63')}, -64")
-    for count in counts:
-        found.append(f.let(f"inttoptr i64 {address} to ptr"))
-        address = f.let(f"add i64 {address}, {-(-count * item // 64) * 64}")
-    return found
+from .work import Work, aligned, empty
 
 
 def direct(plan: Plan) -> tuple[str, int]:
@@ -219,7 +36,7 @@ def direct(plan: Plan) -> tuple[str, int]:
     lines = plan.lines(plan.band)
     held = lines * plan.line * s.channels, plan.band * s.out[1] * plan.padded
     x, w, y = (f.argument(k) for k in range(3))
-    image, result = _scratch(f, *held)
+    image, result = scratch(f, *held)
     each = s.channels * math.prod(s.places) * plan.block
     for n, row in bands(f, plan, True):
         source = f.at(x, (n, s.channels * math.prod(s.size)))
@@ -282,7 +99,7 @@ def gradient(plan: Plan) -> tuple[str, int, tuple[int, ...]]:
     f = Function("k", KERNEL, s.dtype, internal=False)
     held = plan.lines(plan.band) * plan.line * s.channels, plan.band * s.out[1] * padded
     x, g = f.argument(0), f.argument(1)
-    image, cotangents = _scratch(f, *held)
+    image, cotangents = scratch(f, *held)
     if padded != s.outputs:
         f.zero(cotangents, held[1])
     for n, row in bands(f, plan, False):
@@ -368,49 +185,67 @@ def spec(equation: Equation) -> Spec | str:
 class Convolution:
     """An operation of the graph, compiled: it takes the same arguments."""
 
-    def __init__(self, equation: Equation, found: Spec) -> None:
+    def __init__(self, equation: Equation, found: Spec, most: int) -> None:
         self.name, self.spec = equation.primitive.name, found
-        self.plan = Plan(found, registers())
+        self.tile = 0 if self.name == "conv_weight" else winograd.tile(found, most)
+        plan = self.plan = Plan(found, registers(), self.tile or 1)
         self.shape = tuple(equation.outs[0].type.shape)
-        extent = found.images * self.plan.bands
         if self.name == "conv_weight":
-            text, size, self.sums = gradient(self.plan)
+            text, size, self.sums = gradient(plan)
             ends = math.prod(self.sums) * np.dtype(found.dtype).itemsize
         else:
-            text, size = direct(self.plan)
+            text, size = winograd.convolution(plan, self.tile) if self.tile else direct(plan)
             ends = 0
+        extent = found.images * plan.bands
         self.work = Work(text, 2 if ends else 3, extent, size, ends, found.operations)
+        if self.tile:
+            text, extent, self.transformed = winograd.weights(plan, self.tile)
+            self.prepare = Work(text, 2, extent, 0, 0, 0)
 
-    def __call__(self, x: Any, y: Any, **_params: Any) -> Any:
+    def __call__(self, x: Any, y: Any) -> Any:
         if self.name == "conv_weight":
-            ends = self.work(x, y).view(self.spec.dtype)
-            sums = ends[:, : math.prod(self.sums)].sum(0).reshape(self.sums)
-            out = np.empty(self.shape, self.spec.dtype)
-            weights = sums[..., : self.spec.outputs].transpose(3, 2, 0, 1)
-            np.copyto(out.reshape(weights.shape), weights)
-            return out
+            return self._gradient(x, y)
         w = y if y.ndim == 4 else y[:, :, None]
         if self.name == "conv_input":
             w = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-        out = self.work.output(self.shape, self.spec.dtype)
-        self.work(x, packed(w, self.plan), out)
+        w = packed(w, self.plan)
+        if self.tile:
+            products = aligned(self.transformed, self.spec.dtype)
+            self.prepare(w, products)
+            w = products
+        out = empty(self.shape, np.dtype(self.spec.dtype))
+        self.work(x, w, out)
         return out
 
+    def _gradient(self, x: Any, g: Any) -> Any:
+        """The sums of all chunks, in the layout of weights."""
+        ends = self.work(x, g).view(self.spec.dtype)
+        sums = ends[:, : math.prod(self.sums)].sum(0).reshape(self.sums)
+        weights = sums[..., : self.spec.outputs].transpose(3, 2, 0, 1)
+        return np.ascontiguousarray(weights).reshape(self.shape)
+
     def __str__(self) -> str:
-        p = self.plan
+        p, m = self.plan, self.tile
+        inner = f"for row, {p.block} channels, {p.pixels} pixels: sums of products in registers"
+        if m:
+            inner = (
+                f"for tiles of {m} x {m}: {(m + 2) ** 2} products of matrices (Winograd), "
+                f"{p.block} channels of {p.rows} tiles in registers"
+            )
+        if self.name == "conv_weight":
+            inner = f"for place, channels, {p.block} channels of the result: sums in registers"
         return (
-            f"kernel {self.name}: {self.spec}\n    for image, band of {p.band} rows:\n"
-            f"        the band, padded, channels last\n"
-            f"        for row, {p.block} channels, {p.pixels} pixels: sums of products in registers"
+            f"{self.spec}\n    for image, band of {p.band} rows:\n"
+            f"        the band, padded, channels last\n        {inner}"
         )
 
 
-def compiled(equation: Equation, _winograd: bool) -> Callable[..., Any] | str:
-    """The operation as machine code, or why NumPy does it."""
+def compiled(equation: Equation, most: int) -> Callable[..., Any] | str:
+    """The operation as machine code, or why NumPy does it; `most` is that of `winograd.tile`."""
     if native.LAYOUT is None:
         return "this interpreter's arrays are laid out otherwise"
     found = spec(equation)
-    return found if isinstance(found, str) else Convolution(equation, found)
+    return found if isinstance(found, str) else Convolution(equation, found, most)
 
 
 ROWS: dict[Any, Callable[..., Any]] = dict.fromkeys(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -153,6 +154,12 @@ class Function:
     def shuffle(self, x: str, y: str, places: Sequence[int], n: int) -> str:
         v, mask = self.vector(n), ", ".join(f"i32 {p}" for p in places)
         return self.let(f"shufflevector {v} {x}, {v} {y}, <{n} x i32> <{mask}>")
+
+    def number(self, x: float, n: int) -> str:
+        """A vector of one number, as a constant."""
+        x = struct.unpack("f", struct.pack("f", x))[0] if self.bits == 32 else x
+        one = f"{self.type} 0x{struct.unpack('>Q', struct.pack('>d', x))[0]:016X}"
+        return one.split()[1] if n == 1 else f"<{', '.join([one] * n)}>"
 
     def op(self, how: str, x: str, y: str, n: int = 1) -> str:
         return self.let(f"{how} {self.vector(n)} {x}, {y}")

@@ -45,9 +45,6 @@ class Work:
         self.large = operations > _SERIAL and extent > 1
         self.state: tuple[Any, ...] = (None,)  # replaced as a whole: other threads may read it
 
-    def output(self, shape: tuple[int, ...], dtype: str) -> Any:
-        return empty(shape, np.dtype(dtype))
-
     def _made(self, workers: pool.Pool) -> tuple[Any, ...]:
         threads = workers.threads if self.large else 1
         chunks = min(self.extent, threads * (1 if self.ends else _CHUNKS)) if threads > 1 else 1
