@@ -36,6 +36,14 @@ vectors, as `V f(w) V.T` does, needs more than first derivatives know, and raise
 where a tangent mixes equal values, the tangents of their vectors are NaN; inside `vmap` and
 `stage`, what would be refused is NaN. A function of the phase of complex vectors raises.
 
+A function of the values alone, in which equal ones count alike, has a first derivative there, and
+where it is smooth a second one; that is given along directions that do not mix equal values, and
+else refused. For a block T of a direction among equal values it is f'' T, in any basis of their
+space; but what first derivatives pass on is how each value changes, the diagonal of T in the basis
+at hand. For T = ((0, 1), (1, 0)) that is 0: f'' is never asked for, so no rule of `eigvalsh` could
+know it. Functions of a matrix that need no vectors (`inv`, `solve`, `matrix_power`, `det`,
+`slogdet`, `norm`) have all their derivatives.
+
 Each row is a test (`tests/ops/test_conventions.py`), in both modes, staged and mapped, and of the
 second order where a second derivative is given. For an array, the derivative is that of the sum of
 the results. Of two arguments both are given, `x, y`.

@@ -159,9 +159,8 @@ def _eigenvalues() -> Iterator[Sample]:
     ):
         for name in ("eigh", "eigvalsh"):
             primitive, reference = getattr(decompositions, name), _uplo(name)
-            yield Sample(
-                primitive, reference, (a,), {"uplo": uplo}, note, prepare=_symmetric, vary=scaled
-            )
+            params = {"uplo": uplo} if name == "eigvalsh" else {"uplo": uplo, "alone": False}
+            yield Sample(primitive, reference, (a,), params, note, _symmetric, scaled)
     z = 0.5 * values((2, 3, 3)) + 0.3j * values((2, 3, 3)) + apart
     primitive, reference = decompositions.eigvalsh, _uplo("eigvalsh")
     yield Sample(primitive, reference, (z,), {"uplo": "L"}, "complex", _symmetric, scaled)
@@ -176,11 +175,12 @@ def _eigenvalues() -> Iterator[Sample]:
     }.items():
         for name in ("eig", "eigvals"):
             primitive, reference = getattr(decompositions, name), _wide(name)
-            yield Sample(primitive, reference, (a,), note=note, vary=scaled)
+            params = {} if name == "eigvals" else {"alone": False}
+            yield Sample(primitive, reference, (a,), params, note, vary=scaled)
 
 
 def _uplo(name: str) -> Any:
-    return lambda a, uplo: _tuple(getattr(np.linalg, name)(a, uplo))
+    return lambda a, uplo, alone=False: _tuple(getattr(np.linalg, name)(a, uplo))
 
 
 def _tuple(result: Any) -> Any:
@@ -190,7 +190,7 @@ def _tuple(result: Any) -> Any:
 def _wide(name: str) -> Any:
     """NumPy's answer, always complex."""
 
-    def reference(a: Any) -> Any:
+    def reference(a: Any, alone: bool = False) -> Any:
         out = getattr(np.linalg, name)(a)
         dtype = np.result_type(a, np.complex64)
         return tuple(x.astype(dtype) for x in out) if name == "eig" else out.astype(dtype)
@@ -199,7 +199,7 @@ def _wide(name: str) -> Any:
 
 
 def _singular_values() -> Iterator[Sample]:
-    def svd(a: Any, full: bool) -> Any:
+    def svd(a: Any, full: bool, alone: bool) -> Any:
         return tuple(np.linalg.svd(a, full))
 
     for note, a, full in (
@@ -213,7 +213,8 @@ def _singular_values() -> Iterator[Sample]:
         ("no matrices", _rectangle(3, 2, 0), False),
         ("reversed", _rectangle(3, 2, 2).mT[::-1], False),
     ):
-        yield Sample(decompositions.svd, svd, (a,), {"full": full}, note, vary=scaled)
+        params = {"full": full, "alone": False}
+        yield Sample(decompositions.svd, svd, (a,), params, note, vary=scaled)
         if not full:
             yield Sample(decompositions.svdvals, np.linalg.svdvals, (a,), {}, note, vary=scaled)
     z = _rectangle(3, 2, 2) + 0.6j * values((2, 3, 2))

@@ -228,6 +228,34 @@ def test_second_derivatives_at_equal_values_are_not_silent():
     assert_allclose(along, np.diag([2.0, 4.0]), atol=1e-14)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        eigvalsh,
+        lambda a: eigh(a)[0],
+        np.linalg.eigvals,
+        lambda a: np.linalg.eig(a)[0],
+        svdvals,
+        lambda a: svd(a)[1],
+    ],
+)
+@pytest.mark.parametrize("center", [0.0, 1.0])  # at 1 the first derivative is 0, the second is not
+def test_second_derivatives_at_equal_values_are_refused(values, center):
+    total = lambda a: np.sum(np.real(values(a) - center) ** 2)
+    exchange = np.array([[0.0, 1.0], [1.0, 0.0]])
+    along = lambda a: np.sum(ga.grad(total)(a) * exchange)
+    forward = lambda a: ga.jvp(total, (a,), (exchange,))[1]
+    for slope in (along, forward):
+        with pytest.raises(ga.DerivativeError, match="second derivative.*equal values"):
+            ga.grad(slope)(np.eye(2))
+        assert np.all(np.isnan(ga.stage(ga.grad(slope), np.eye(2))(np.eye(2))))
+        with pytest.raises(ga.DerivativeError, match="second derivative.*equal values"):
+            ga.jvp(slope, (np.eye(2),), (exchange,))
+    assert np.isnan(ga.hessian(total)(np.eye(2))[0, 1, 0, 1])
+    straight = ga.jvp(along, (np.eye(2),), (np.diag([1.0, 2.0]),))[1]
+    assert_allclose(straight, 0, atol=1e-14)
+
+
 # ---- lost rank
 
 

@@ -161,7 +161,7 @@ def eigh(a: Any, UPLO: str = "L") -> EighResult:
            [0.5, 0.5]])
     """
     a = square_matrices("eigh", a)
-    return EighResult(*bind(ops.eigh, (a,), _triangle("eigh", UPLO)))
+    return EighResult(*bind(ops.eigh, (a,), {**_triangle("eigh", UPLO), "alone": False}))
 
 
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
@@ -189,7 +189,7 @@ def eig(a: Any) -> EigResult:
     stage, where values are not known, always complex. A defective matrix has no derivative: raises.
     """
     a = square_matrices("eig", a)
-    return EigResult(*_real_if_all_are(a, *bind(ops.eig, (a,))))
+    return EigResult(*_real_if_all_are(a, *bind(ops.eig, (a,), {"alone": False})))
 
 
 def eigvals(a: Any) -> Any:
@@ -230,7 +230,9 @@ def svd(
         v = take_along_axis(v, order[..., None, :], -1)
         vh = adjoint(where(below[..., None, :], -v, v))
         return SVDResult(v, take_along_axis(sizes, order, -1), vh)
-    return SVDResult(*bind(ops.svd, (matrices("svd", a),), {"full": bool(full_matrices)}))
+    return SVDResult(
+        *bind(ops.svd, (matrices("svd", a),), {"full": bool(full_matrices), "alone": False})
+    )
 
 
 def _hermitian_svdvals(a: Any) -> Any:

@@ -10,6 +10,11 @@ Values that are equal but for rounding have no such quotient:
   takes more than first derivatives know (in V f(w) V.H it is f'), and the rule refuses.
 - Forward, it is 0 where the tangent does not mix the pair, else NaN in the vectors' tangents.
 
+The first derivative of a function of the values is v diag(g) v.H, with the g of all values; the
+second has f'' T for a block T of equal values, where the v at hand show f'' times the diagonal of T
+alone. So the rules of values take vectors that are `alone`: backward these refuse any equal pair, forward
+any that the tangent mixes. Their product with g is one of matrices, in which 0 * NaN is NaN.
+
 Inside vmap and stage, where values are not known, refused derivatives are NaN.
 
 Sources: M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
@@ -81,19 +86,40 @@ def _over_differences(x: Any, w: Any, equal: Any) -> Any:
     return np.where(equal, 0, x) / np.where(equal, 1, _differences(w))
 
 
-def _turning(t: Any, w: Any) -> Any:
+def _no_second(name: str) -> DerivativeError:
+    return DerivativeError(
+        f"{name}: a second derivative goes through equal values (equal but for rounding), where "
+        "first derivatives do not determine it. For functions of a matrix use np.linalg.inv, "
+        "solve, matrix_power, det, slogdet or norm, or np.trace of powers; or move the matrix a "
+        "little."
+    )
+
+
+def _turning(name: str, t: Any, w: Any, alone: bool) -> Any:
     """How vectors turn in the plane of each pair, when t is added: NaN if t mixes equal ones."""
     equal = _equal(w)
     mixed = equal & (np.abs(t) > _rounding(t)) & ~np.eye(w.shape[-1], dtype=bool)
+    known = peek(mixed) if alone else None
+    if known is not None and np.any(known):
+        raise _no_second(name)
     return np.where(mixed, math.nan, _over_differences(t, w, equal))
 
 
-def _determined(name: str, free: Any, moved: Any, w: Any, gw: Any) -> tuple[Any, Any]:
+def _has_equal(w: Any) -> bool:
+    """Whether there are, or may be, values that are equal."""
+    known = peek(w)
+    return known is None or bool(np.any(np.sum(_equal(known), -1) > 1))
+
+
+def _determined(
+    name: str, free: Any, moved: Any, w: Any, gw: Any, alone: bool = False
+) -> tuple[Any, Any]:
     """Which pairs are equal, and for which of them the limit is not known; None if for none.
 
     free    how the function depends on the freedom of each pair: not at all, or it has no value
     moved   how it depends on the vectors of each pair
     gw      the cotangent of the values
+    alone   the vectors serve the derivative of values: of no equal pair the limit is known
     """
     equal = _equal(w)
     rough = math.sqrt(_eps(w))
@@ -101,10 +127,12 @@ def _determined(name: str, free: Any, moved: Any, w: Any, gw: Any) -> tuple[Any,
     if not _unused(gw):
         apart = np.abs(_differences(gw)) > rough * _peak(gw, (-1,))[..., None]
         lost = lost | (moved != 0) | (moved.mT != 0) | apart
-    lost = lost & equal & ~np.eye(w.shape[-1], dtype=bool)
+    lost = (lost | alone) & equal & ~np.eye(w.shape[-1], dtype=bool)
     known = peek(lost)
     if known is None:
         return equal, lost
+    if np.any(known) and alone:
+        raise _no_second(name)
     if np.any(known):
         raise DerivativeError(
             f"{name}: a derivative goes through the vectors of equal values (equal but for "
@@ -137,43 +165,46 @@ def _refuse_phase(name: str, moved: Any) -> None:
 # ---- eigh: a = v @ diag(w) @ v.H
 
 
-def _eigh_vjp(g: Any, o: Any, _a: Any, uplo: str) -> Any:
+def _eigh_vjp(g: Any, o: Any, a: Any, uplo: str, alone: bool) -> Any:
     (gw, gv), (w, v) = g, o
+    if _unused(gv) and _has_equal(w):
+        return _eigvalsh_vjp(gw, None, a, uplo)
     inner = _on_diagonal(gw)
     if not _unused(gv):
         moved = adjoint(v) @ conjugate(gv)
         _refuse_phase("eigh", moved)
         turned = moved - adjoint(moved)
-        equal, unknown = _determined("eigh", turned, moved, w, gw)
+        equal, unknown = _determined("eigh", turned, moved, w, gw, alone)
         inner = _unless(unknown, inner + 0.5 * _over_differences(turned, w, equal))
     return conjugate(hermitian_part(v @ inner @ adjoint(v)))
 
 
-def _eigh_jvp(tangents: Any, o: Any, _a: Any, uplo: str) -> Any:
+def _eigh_jvp(tangents: Any, o: Any, a: Any, uplo: str, alone: bool) -> Any:
     w, v = o
     t = adjoint(v) @ hermitian_part(tangents[0]) @ v
-    return np.real(_diagonal(t)), v @ _turning(t, w)
+    slopes = _eigvalsh_jvp(tangents, None, a, uplo) if _has_equal(w) else np.real(_diagonal(t))
+    return slopes, v @ _turning("eigh", t, w, alone)
 
 
-def _eigh_shape(a: Any, uplo: str) -> tuple[ShapeDtype, ShapeDtype]:
+def _eigh_shape(a: Any, uplo: str, alone: bool = False) -> tuple[ShapeDtype, ShapeDtype]:
     check_square("eigh", a)
     dtype = floating(a)
     return ShapeDtype(a.shape[:-1], _real_of(dtype)), ShapeDtype(a.shape, dtype)
 
 
 def _eigvalsh_vjp(g: Any, _o: Any, a: Any, uplo: str) -> Any:
-    _, v = eigh(a, uplo=uplo)
-    return conjugate(hermitian_part((v * g[..., None, :]) @ adjoint(v)))
+    _, v = eigh(a, uplo=uplo, alone=True)
+    return conjugate(hermitian_part(v @ _on_diagonal(g) @ adjoint(v)))
 
 
 def _eigvalsh_jvp(tangents: Any, _o: Any, a: Any, uplo: str) -> Any:
-    _, v = eigh(a, uplo=uplo)
+    _, v = eigh(a, uplo=uplo, alone=True)
     return np.real(np.sum(conjugate(v) * (hermitian_part(tangents[0]) @ v), -2))
 
 
 eigh: Primitive = general(
     "eigh",
-    lambda a, uplo: tuple(np.linalg.eigh(a, uplo)),
+    lambda a, uplo, alone: tuple(np.linalg.eigh(a, uplo)),
     vjp=[_eigh_vjp],
     jvp=_eigh_jvp,
     batch=aligned,
@@ -197,7 +228,7 @@ def _complex_of(a: Any) -> Any:
     return np.result_type(floating(a), np.complex64)
 
 
-def _eig_impl(a: Any) -> tuple[Any, Any]:
+def _eig_impl(a: Any, alone: bool) -> tuple[Any, Any]:
     w, v = np.linalg.eig(a)
     dtype = _complex_of(a)
     return w.astype(dtype), v.astype(dtype)
@@ -228,8 +259,10 @@ def _left(name: str, v: Any) -> Any:
     return left
 
 
-def _eig_vjp(g: Any, o: Any, _a: Any) -> Any:
+def _eig_vjp(g: Any, o: Any, a: Any, alone: bool) -> Any:
     (gw, gv), (w, v) = g, o
+    if _unused(gv) and _has_equal(w):
+        return _eigvals_vjp(gw, None, a)
     left = _left("eig", v)
     inner = _on_diagonal(conjugate(gw))
     if not _unused(gv):
@@ -238,31 +271,32 @@ def _eig_vjp(g: Any, o: Any, _a: Any) -> Any:
         turn = 1j * np.imag(along) / _top(v, v)
         gv = gv - v * np.real(along) - np.where(_largest(v), turn, 0)
         moved = adjoint(v) @ gv
-        equal, unknown = _determined("eig", moved, moved, w, gw)
+        equal, unknown = _determined("eig", moved, moved, w, gw, alone)
         inner = _unless(unknown, inner + _over_differences(moved, conjugate(w), equal))
     return conjugate(adjoint(left) @ inner @ adjoint(v))
 
 
-def _eig_jvp(tangents: Any, o: Any, _a: Any) -> Any:
+def _eig_jvp(tangents: Any, o: Any, a: Any, alone: bool) -> Any:
     w, v = o
     t = _left("eig", v) @ tangents[0] @ v
-    d = v @ _turning(t, w)
+    d = v @ _turning("eig", t, w, alone)
     d = d - v * np.real(np.sum(conjugate(v) * d, -2, keepdims=True))
-    return _diagonal(t), d - v * (1j * np.imag(_top(v, d)) / np.real(_top(v, v)))
+    slopes = _eigvals_jvp(tangents, None, a) if _has_equal(w) else _diagonal(t)
+    return slopes, d - v * (1j * np.imag(_top(v, d)) / np.real(_top(v, v)))
 
 
-def _eig_shape(a: Any) -> tuple[ShapeDtype, ShapeDtype]:
+def _eig_shape(a: Any, alone: bool = False) -> tuple[ShapeDtype, ShapeDtype]:
     check_square("eig", a)
     return ShapeDtype(a.shape[:-1], _complex_of(a)), ShapeDtype(a.shape, _complex_of(a))
 
 
 def _eigvals_vjp(g: Any, _o: Any, a: Any) -> Any:
-    _, v = eig(a)
-    return _left("eigvals", v).mT @ (v * g[..., None, :]).mT
+    _, v = eig(a, alone=True)
+    return _left("eigvals", v).mT @ _on_diagonal(g) @ v.mT
 
 
 def _eigvals_jvp(tangents: Any, _o: Any, a: Any) -> Any:
-    _, v = eig(a)
+    _, v = eig(a, alone=True)
     return np.sum(_left("eigvals", v).mT * (tangents[0] @ v), -2)
 
 
@@ -312,11 +346,13 @@ def _first(gu: Any, u: Any, k: int) -> tuple[Any, Any]:
     return gu - q @ (adjoint(gq) @ u), u
 
 
-def _svd_vjp(g: Any, o: Any, _a: Any, full: bool) -> Any:
+def _svd_vjp(g: Any, o: Any, a: Any, full: bool, alone: bool) -> Any:
     (gu, gs, gvh), (u, s, vh) = g, o
     k, m, n = s.shape[-1], u.shape[-2], vh.shape[-1]
     inner = _on_diagonal(gs)
     if _unused(gu) and _unused(gvh):
+        if _has_equal(s):
+            u, _, vh = svd(a, full=False, alone=True)
         return conjugate(u[..., :k] @ inner @ vh[..., :k, :])
     gu, gv, v = conjugate(gu), adjoint(conjugate(gvh)), adjoint(vh)
     if full:
@@ -326,7 +362,7 @@ def _svd_vjp(g: Any, o: Any, _a: Any, full: bool) -> Any:
     both, apart = 0.5 * (mu + mv), 0.5 * (mu - mv)
     _refuse_phase("svd", both)
     turned = both - adjoint(both)
-    equal, unknown = _determined("svd", turned, np.abs(mu) + np.abs(mv), s, gs)
+    equal, unknown = _determined("svd", turned, np.abs(mu) + np.abs(mv), s, gs, alone)
     inner = inner + _over_differences(turned, s, equal) + _over_sums(apart - adjoint(apart), s)
     found = u @ _unless(unknown, inner)
     tiny = _tiny(s)[..., None, :]
@@ -338,14 +374,14 @@ def _svd_vjp(g: Any, o: Any, _a: Any, full: bool) -> Any:
     return conjugate(found)
 
 
-def _svd_jvp(tangents: Any, o: Any, _a: Any, full: bool) -> Any:
+def _svd_jvp(tangents: Any, o: Any, a: Any, full: bool, alone: bool) -> Any:
     (u, s, vh), da = o, tangents[0]
     k, m, n = s.shape[-1], u.shape[-2], vh.shape[-1]
     u1, v = u[..., :k], adjoint(vh)
     v1 = v[..., :k]
     av, au = da @ v1, adjoint(da) @ u1
     t = adjoint(u1) @ av
-    both, apart = _turning(t + adjoint(t), s), _over_sums(t - adjoint(t), s)
+    both, apart = _turning("svd", t + adjoint(t), s, alone), _over_sums(t - adjoint(t), s)
     du, dv = u1 @ (0.5 * (both + apart)), v1 @ (0.5 * (both - apart))
     tiny = _tiny(s)[..., None, :]
     if m > k:
@@ -355,10 +391,18 @@ def _svd_jvp(tangents: Any, o: Any, _a: Any, full: bool) -> Any:
     if full:
         du = np.concatenate([du, -u1 @ (adjoint(du) @ u[..., k:])], -1)
         dv = np.concatenate([dv, -v1 @ (adjoint(dv) @ v[..., k:])], -1)
-    return du, np.real(_diagonal(t)), adjoint(dv)
+    slopes = _along(da, *svd(a, full=False, alone=True)) if _has_equal(s) else _diagonal(t)
+    return du, np.real(slopes), adjoint(dv)
 
 
-def _svd_shape(a: Any, full: bool) -> tuple[ShapeDtype, ShapeDtype, ShapeDtype]:
+def _along(da: Any, u: Any, _s: Any, vh: Any) -> Any:
+    """How singular values change when da is added: the diagonal of u.H @ da @ v."""
+    return np.sum(conjugate(u) * (da @ adjoint(vh)), -2)
+
+
+def _svd_shape(
+    a: Any, full: bool, alone: bool = False
+) -> tuple[ShapeDtype, ShapeDtype, ShapeDtype]:
     *lead, m, n = a.shape
     k, dtype = min(m, n), floating(a)
     return (
@@ -369,19 +413,18 @@ def _svd_shape(a: Any, full: bool) -> tuple[ShapeDtype, ShapeDtype, ShapeDtype]:
 
 
 def _svdvals_vjp(g: Any, _o: Any, a: Any) -> Any:
-    u, s, vh = svd(a, full=False)
-    return conjugate((u * np.where(_tiny(s), 0, g)[..., None, :]) @ vh)
+    u, s, vh = svd(a, full=False, alone=True)
+    return conjugate(u @ _on_diagonal(np.where(_tiny(s), 0, g)) @ vh)
 
 
 def _svdvals_jvp(tangents: Any, _o: Any, a: Any) -> Any:
-    u, s, vh = svd(a, full=False)
-    t = np.real(np.sum(conjugate(u) * (tangents[0] @ adjoint(vh)), -2))
-    return np.where(_tiny(s), 0, t)
+    u, s, vh = svd(a, full=False, alone=True)
+    return np.where(_tiny(s), 0, np.real(_along(tangents[0], u, s, vh)))
 
 
 svd: Primitive = general(
     "svd",
-    lambda a, full: tuple(np.linalg.svd(a, full)),
+    lambda a, full, alone: tuple(np.linalg.svd(a, full)),
     vjp=[_svd_vjp],
     jvp=_svd_jvp,
     batch=aligned,
