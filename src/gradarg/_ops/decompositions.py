@@ -12,8 +12,8 @@ Values that are equal but for rounding have no such quotient:
 
 The first derivative of a function of the values is v diag(g) v.H, with the g of all values; the
 second has f'' T for a block T of equal values, where the v at hand show f'' times the diagonal of T
-alone. So the rules of values take vectors that are `alone`: backward these refuse any equal pair, forward
-any that the tangent mixes. Their product with g is one of matrices, in which 0 * NaN is NaN.
+alone. So the rules of values take vectors that are `alone`: backward these refuse any equal pair,
+forward any that the tangent mixes. Their product with g is one of matrices, where 0 * NaN is NaN.
 
 Inside vmap and stage, where values are not known, refused derivatives are NaN.
 
