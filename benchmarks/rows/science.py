@@ -107,6 +107,10 @@ def process(solve: Any) -> Any:
     return build
 
 
+def eager_triangle(lib: Any) -> Any:  # which the compiler finds by itself
+    return lambda low, y: lib.ga.linalg.solve_triangular(low, y, lower=True)
+
+
 def torch_triangle(lib: Any) -> Any:
     solve = lib.torch.linalg.solve_triangular
     return lambda low, y: solve(low, y[:, None], upper=False)[:, 0]
@@ -169,6 +173,7 @@ ROWS = [
         likelihood_by_hand,
         process(lambda lib: lib.np.linalg.solve),
         own={
+            "gradarg": process(eager_triangle),
             "torch": process(torch_triangle),
             "torch.compile": process(torch_triangle),
             "jax jit": process(jax_triangle),

@@ -377,9 +377,7 @@ def test_triangular_systems_are_scipys(dtype: Any, columns: int, lower: bool, tr
         found = ga.linalg.solve_triangular(given, b, **form)
         assert found.dtype == dtype
         scale, atol = np.max(np.abs(expected)), 1e-5 if dtype == np.float32 else 1e-13
-        assert_allclose(
-            found / scale, expected / scale, atol=1e-5 if dtype == np.float32 else 1e-13
-        )
+        assert_allclose(found / scale, expected / scale, atol=atol)
 
 
 def test_triangular_systems_that_have_no_solution() -> None:

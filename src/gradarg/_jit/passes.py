@@ -14,7 +14,7 @@ import numpy as np
 
 from .._core.stage import Equation, Var
 from .._core.trace import ShapeDtype, shape_dtype
-from .._ops import contract, elementwise, structure
+from .._ops import contract, elementwise, structure, triangular
 from .._transform.graph import Graph
 
 _FOLD = 1 << 12  # elements: constants are computed once for all up to here
@@ -212,6 +212,32 @@ def _transpose(equation: Equation, made_by: Maker) -> Any:
     return None
 
 
+def _conjugate(equation: Equation, made_by: Maker) -> Any:
+    real = equation.outs[0].type.dtype.kind != "c"
+    return _whole(equation, made_by) if real else _twice(equation, made_by)
+
+
+def _matmul(equation: Equation, _made_by: Maker) -> Any:
+    """A column times a row, which a kernel can hold."""
+    if type_of(equation.inputs[0]).shape[-1] == 1:
+        return equation._replace(primitive=elementwise.multiply)
+    return None
+
+
+def _solve(equation: Equation, made_by: Maker) -> Any:
+    """Cholesky factors are triangles."""
+    maker, lower = _inner(equation, made_by), True
+    if maker is not None and maker.primitive is structure.transpose:
+        axes = maker.params["axes"]
+        if axes != (*range(len(axes) - 2), len(axes) - 1, len(axes) - 2):
+            return None
+        maker, lower = _inner(maker, made_by), False
+    if maker is None or maker.primitive is not triangular.cholesky:
+        return None
+    form = {"lower": lower, "unit": False}
+    return equation._replace(primitive=triangular.solve_triangular, params=form)
+
+
 def _sum(equation: Equation, _made_by: Maker) -> Any:
     return equation.inputs[0] if equation.params["axis"] == () else None
 
@@ -226,7 +252,9 @@ ROWS: dict[str, Callable[[Equation, Maker], Any]] = {
     "exp": _exp,
     "power": _neutral(1.0, right_only=True),
     "negative": _twice,
-    "conjugate": _twice,
+    "conjugate": _conjugate,
+    "matmul": _matmul,
+    "solve": _solve,
     "positive": _whole,
     "stop_gradient": _whole,
     "astype": _whole,
@@ -259,7 +287,8 @@ def simplified(graph: Graph) -> Graph:
             continue
         if isinstance(found, Equation):
             equation, found = found, None
-            again = ROWS[equation.primitive.name](equation, _unknown)
+            row = ROWS.get(equation.primitive.name)
+            again = row(equation, _unknown) if row is not None else None
             found = again if isinstance(again, Var) else None
         if found is not None:
             known[equation.outs[0]] = found

@@ -150,6 +150,11 @@ class Program:
             name += "_"
         args = [self._shown(i) for i in equation.inputs]
         args += [f"{k}={self._parameter(v)}" for k, v in equation.params.items()]
+        if equation.primitive is contract.matmul:
+            (out,) = equation.outs
+            self._fresh.add(out)
+            if out.type.size * out.type.dtype.itemsize >= LEAST:
+                args.append(f"out=recycled({out.type.shape}, {self._constant(out.type.dtype)})")
         outs = ", ".join(self._names[o] for o in equation.outs)
         comma = "," if equation.primitive.multi and len(equation.outs) == 1 else ""
         self._lines.append(f"    {outs}{comma} = {name}({', '.join(args)})")

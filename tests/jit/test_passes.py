@@ -1,0 +1,92 @@
+"""Passes alone: what a graph becomes, and that it computes the same."""
+
+import numpy as np
+import pytest
+
+import gradarg as ga
+from gradarg._jit.passes import optimised
+from gradarg.testing import check_grads
+
+RANDOM = np.random.default_rng(5)
+
+
+def names(graph):
+    return [e.primitive.name for e in graph.equations]
+
+
+def same(f, *args):
+    """The names of f's operations after the passes, which change no result."""
+    graph = optimised(ga.stage(f, *args))
+    expected = f(*args)
+    np.testing.assert_allclose(graph(*args), expected, rtol=1e-12, atol=1e-12)
+    for backend in ("auto", "numpy"):
+        found = ga.jit(f, backend=backend)(*args)
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    return names(graph)
+
+
+def positive(n, dtype=float):
+    x = RANDOM.standard_normal((n, n)).astype(dtype)
+    if np.dtype(dtype).kind == "c":
+        x = x + 1j * RANDOM.standard_normal((n, n))
+    return x @ np.conj(x.T) + n * np.eye(n, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", [float, complex])
+def test_systems_of_cholesky_factors_are_triangular(dtype):
+    a, b = positive(40, dtype), RANDOM.standard_normal((40, 3))
+    forward = lambda a, b: np.linalg.solve(np.linalg.cholesky(a), b)
+    assert same(forward, a, b) == ["cholesky", "solve_triangular"]
+    back = lambda a, b: np.linalg.solve(np.linalg.cholesky(a).T, b)
+    assert same(back, a, b) == ["cholesky", "transpose", "solve_triangular"]
+    other = lambda a, b: np.linalg.solve(np.linalg.cholesky(a) + 1, b)
+    assert "solve" in same(other, a, b)
+    stack = np.stack([a, a + np.eye(40)])
+    swapped = lambda a, b: np.linalg.solve(np.swapaxes(np.linalg.cholesky(a), -1, -2), b)
+    assert "solve" not in same(swapped, stack, b)
+
+
+def test_a_column_times_a_row_is_a_product():
+    x, y = RANDOM.standard_normal((2, 30, 1)), RANDOM.standard_normal((1, 20))
+    assert same(lambda x, y: x @ y, x, y) == ["multiply"]
+    assert same(lambda x, y: x @ y, x, np.arange(4).reshape(1, 4)) == ["multiply"]
+
+
+def test_reals_have_no_conjugates():
+    x = RANDOM.standard_normal(5)
+    assert same(lambda x: np.conjugate(x) * 2, x) == ["multiply"]
+    assert same(lambda x: np.conjugate(x) * 2, x + 1j) == ["conjugate", "multiply"]
+
+
+def test_products_of_matrices_in_recycled_memory_are_the_callers_own():
+    x = RANDOM.standard_normal((400, 400))
+    f = ga.jit(lambda x, y: (x @ y, (x @ y).T))
+    one, turned = f(x, x)
+    other, _ = f(x, 2 * x)
+    np.testing.assert_allclose(one, x @ x)
+    np.testing.assert_allclose(turned, (x @ x).T)
+    np.testing.assert_allclose(other, 2 * (x @ x))
+    one[0] = 7.0
+    np.testing.assert_allclose(f(x, x)[0], x @ x)
+
+
+def test_likelihood_of_a_gaussian_process():
+    d2 = np.abs(np.subtract.outer(np.arange(40.0), np.arange(40.0))) ** 2
+    y = np.sin(np.arange(40.0))
+
+    def likelihood(theta):
+        scale, length, noise = np.exp(theta)
+        low = np.linalg.cholesky(scale * np.exp(-d2 / length) + noise * np.eye(40))
+        half = np.linalg.solve(low, y)
+        return 0.5 * np.sum(half * half) + np.sum(np.log(np.diagonal(low)))
+
+    theta = np.array([0.3, 0.7, -1.0])
+    expected = ga.value_and_grad(likelihood)(theta)
+    for backend in ("auto", "numpy"):
+        value, gradient = ga.jit(ga.value_and_grad(likelihood), backend=backend)(theta)
+        np.testing.assert_allclose(value, expected[0], rtol=1e-12)
+        np.testing.assert_allclose(gradient, expected[1], rtol=1e-10)
+    hessian = ga.hessian(likelihood)(theta)
+    np.testing.assert_allclose(hessian, hessian.T, rtol=1e-8)
+    check_grads(likelihood, (theta,))
