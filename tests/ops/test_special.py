@@ -259,6 +259,41 @@ def test_edges(f, x, expected):
     np.testing.assert_allclose(ga.grad(real)(x), expected, 1e-9)
 
 
+@pytest.mark.parametrize(
+    ("f", "x", "expected"),
+    [
+        (ga.special.gammainc, (1.0, 0.0), [[0, -np.inf], [-np.inf, -1]]),
+        (ga.special.gammainc, (2.0, 0.0), [[0, 0], [0, 1]]),
+        (ga.special.gammainc, (1.5, 0.0), [[0, 0], [0, np.inf]]),
+        (ga.special.gammaincc, (2.0, 0.0), [[0, 0], [0, -1]]),
+        (ga.special.betainc, (2.0, 2.0, 0.0), [[0, 0, 0], [0, 0, 0], [0, 0, 6]]),
+        (ga.special.betainc, (2.0, 2.0, 1.0), [[0, 0, 0], [0, 0, 0], [0, 0, -6]]),
+        (ga.special.betainc, (1.0, 2.0, 0.0), [[0, 0, -np.inf], [0, 0, 1], [-np.inf, 1, -2]]),
+        (
+            ga.special.betainc,
+            (2.0, 0.5, 1.0),
+            [[0, 0, np.inf], [0, 0, -np.inf], [np.inf, -np.inf, np.inf]],
+        ),
+        (ga.special.chdtr, (4.0, 0.0), [[0, 0], [0, 0.25]]),
+        (ga.special.gdtr, (1.0, 1.0, 0.0), [[0, 0, 1], [0, 0, -np.inf], [1, -np.inf, -1]]),
+        (ga.special.fdtr, (2.0, 3.0, 0.0), [[0, 0, -np.inf], [0, 0, 0], [-np.inf, 0, -5 / 3]]),
+    ],
+)
+def test_second_derivatives_at_the_ends_of_a_distribution(f, x, expected):
+    count = range(len(x))
+    reverse = [[ga.grad(ga.grad(f, i), j)(*x) for j in count] for i in count]
+    np.testing.assert_allclose(reverse, expected, 1e-12)
+    units = np.eye(len(x)).tolist()
+    forward = [[ga.jvp(ga.grad(f, i), x, units[j])[1] for j in count] for i in count]
+    np.testing.assert_allclose(forward, expected, 1e-12)
+
+
+def test_third_derivatives_at_the_ends_of_a_distribution():
+    third = lambda f: float(ga.grad(ga.grad(ga.grad(f)))(0.0))
+    assert third(lambda x: ga.special.gammainc(3.0, x)) == pytest.approx(1)
+    assert third(lambda x: ga.special.betainc(2.0, 2.0, x)) == pytest.approx(-12)
+
+
 def test_mixed_second_derivatives_of_student_at_zero():
     """d2/dv dt at t = 0, where the derivative in v itself vanishes."""
     both = ga.grad(ga.grad(ga.special.stdtr), argnums=1)(3.0, 0.0)

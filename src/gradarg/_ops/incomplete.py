@@ -250,11 +250,11 @@ def _beta_growth(a: Any, b: Any, x: Any, orders: tuple[int, int]) -> Any:
 
 
 def _gammainc_dx(g: Any, _o: Any, a: Any, x: Any, order: int) -> Any:
-    return g * product(gamma_density(a, x), _gamma_growth(a, x, order))
+    return product(g, product(gamma_density(a, x), _gamma_growth(a, x, order)))
 
 
 def _betainc_dx(g: Any, _o: Any, a: Any, b: Any, x: Any, orders: tuple[int, int]) -> Any:
-    return g * product(beta_density(a, b, x), _beta_growth(a, b, x, orders))
+    return product(g, product(beta_density(a, b, x), _beta_growth(a, b, x, orders)))
 
 
 def _betainc_da(g: Any, _o: Any, a: Any, b: Any, x: Any, orders: tuple[int, int]) -> Any:
@@ -275,18 +275,43 @@ def slopes_ab(a: Any, b: Any, x: Any) -> tuple[Any, Any]:
     return betainc_derivative(a, b, x, orders=(1, 0)), betainc_derivative(a, b, x, orders=(0, 1))
 
 
+def _gamma_density_dx(g: Any, o: Any, a: Any, x: Any) -> Any:
+    """o * ((a - 1) / x - 1); at 0 the first term is the density with a - 1."""
+    zero = x == 0
+    rising = zero & (a > 1)
+    below = gamma_density(np.where(rising, a - 1, 1), np.where(zero, x, 0))
+    inside = product(np.where(zero, 0, o), (a - 1) / np.where(zero, 1, x) - 1)
+    return product(g, np.where(zero, np.where(rising, below, 0) - o, inside))
+
+
+def _beta_density_dx(g: Any, o: Any, a: Any, b: Any, x: Any) -> Any:
+    """o * ((a - 1) / x - (b - 1) / (1 - x)); at the ends one term is a density with less a or b."""
+    zero, one = x == 0, x == 1
+    rising, falling = zero & (a > 1), one & (b > 1)
+    less = (
+        np.where(rising, a - 1, np.where(zero, 1, a)),
+        np.where(falling, b - 1, np.where(one, 1, b)),
+    )
+    steep = (a + b - 1) * beta_density(*less, np.where(zero | one, x, 0.5))
+    u = np.where(zero | one, 0.5, x)
+    inside = product(np.where(zero | one, 0, o), (a - 1) / u - (b - 1) / (1 - u))
+    left = np.where(a < 1, -o, np.where(rising, steep, 0) - product(o, b - 1))
+    right = np.where(b < 1, o, product(o, a - 1) - np.where(falling, steep, 0))
+    return product(g, np.where(zero, left, np.where(one, right, inside)))
+
+
 gamma_density: Primitive = elementwise(
     "gamma_density",
     _gamma_density,
-    lambda g, o, a, x: g * product(o, log(x) - digamma(a)),
-    lambda g, o, a, x: g * product(o, quotient(a - 1, x) - 1),
+    lambda g, o, a, x: product(g, product(o, log(x) - digamma(a))),
+    _gamma_density_dx,
 )
 beta_density: Primitive = elementwise(
     "beta_density",
     _beta_density,
-    lambda g, o, a, b, x: g * product(o, log(x) + psi_step(a, b)),
-    lambda g, o, a, b, x: g * product(o, log1p_quiet(-x) + psi_step(b, a)),
-    lambda g, o, a, b, x: g * product(o, quotient(a - 1, x) - quotient(b - 1, 1 - x)),
+    lambda g, o, a, b, x: product(g, product(o, log(x) + psi_step(a, b))),
+    lambda g, o, a, b, x: product(g, product(o, log1p_quiet(-x) + psi_step(b, a))),
+    _beta_density_dx,
 )
 gammainc_derivative: Primitive = elementwise(
     "gammainc_derivative",
