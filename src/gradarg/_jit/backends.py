@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 from .._core.errors import GradargWarning
 from .._core.stage import Equation
 from . import blocked, convolution, emit, vector_math
-from .engine import Runner
+from .engine import NestRunner, Runner
+from .fusion import Wider
+from .general import General, is_view
 from .kernel import Kernel
+from .nest import Nest
 
 _NAMES = ("auto", "llvm", "numpy")
 
@@ -39,13 +42,14 @@ def checked(backend: str | Choice) -> Choice:
 class Backend:
     """What makes a kernel run, and which elementwise operations it can hold, by name."""
 
-    made: Callable[[Kernel], Any]
+    made: Callable[[Any], Any]
     supported: Callable[[str], bool]
     limits: dict[str, float]  # the size of an argument beyond which some of these are not exact
     takes_numbers: bool = False  # whether kernels of single numbers are worth a call
     # an operation by itself as machine code, or why NumPy does it; None: as it always does
     operation: Callable[[Equation], Any] = lambda _equation: None
     share: float = 1.0  # of fusion.SMALL: for so few elements, NumPy's own operations are sooner
+    wider: Wider | None = None  # groups of any axes, if it runs them
 
 
 def runner(choice: Choice) -> Backend:
@@ -54,6 +58,7 @@ def runner(choice: Choice) -> Backend:
     if backend != "numpy" and importlib.util.find_spec("llvmlite") is not None:
         return Backend(
             _compiled, emit.supported, vector_math.LIMITS, takes_numbers=True, share=1 / 16,
+            wider=Wider(General, is_view),
             operation=functools.partial(_operation, winograd=winograd),
         )  # fmt: skip
     if backend == "llvm":
@@ -66,13 +71,13 @@ def runner(choice: Choice) -> Backend:
     return Backend(blocked.Blocked, blocked.supported, {}, share=128)
 
 
-def _compiled(kernel: Kernel) -> Any:
-    """The kernel as machine code; what LLVM does not compile, NumPy runs."""
+def _compiled(kernel: Kernel | Nest) -> Any:
+    """The kernel as machine code; what LLVM does not compile, NumPy runs (None: call by call)."""
     try:
-        return Runner(kernel)
+        return NestRunner(kernel) if isinstance(kernel, Nest) else Runner(kernel)
     except Exception as error:
         _say(f"the kernel {kernel.name}", error)
-        return blocked.Blocked(kernel)
+        return None if isinstance(kernel, Nest) else blocked.Blocked(kernel)
 
 
 def _operation(equation: Equation, winograd: int) -> Any:

@@ -704,7 +704,11 @@ class Emitter:
 
 def module(kernel: Kernel, triple: str, layout: str, vectors: Vectors) -> str:
     """The module of IR for a kernel."""
-    emitter = Emitter(kernel, vectors)
+    return written(Emitter(kernel, vectors), triple, layout)
+
+
+def written(emitter: Emitter, triple: str, layout: str) -> str:
+    """The module of the function that an emitter writes."""
     body = emitter.function()
     code = emitter.code
     scopes = emitter.scopes

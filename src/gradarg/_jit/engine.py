@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import compiler, native, pool
-from .emit import Vectors, module
-from .kernel import END_REDUCTIONS, HEAVY, Kernel
+from .emit import Vectors
+from .kernel import END_REDUCTIONS, HEAVY
+from .nest import Nest
+from .nest_emit import module
 from .pool import get_num_threads, set_num_threads
 
 # Nanoseconds that an element takes on one thread, by measurement; bytes are those of its traffic.
@@ -20,7 +23,7 @@ SERIAL = 15_000  # nanoseconds: below, one thread is done sooner than two have m
 _CHUNKS = 4  # for each thread, so that one which comes late takes fewer
 
 
-def build(kernel: Kernel) -> int:
+def build(kernel: Any) -> int:
     """The address of a kernel's machine code. Equal kernels share it."""
     machine = compiler.target()
     text = module(kernel, machine.triple, str(machine.target_data), Vectors(*compiler.vectors()))
@@ -33,11 +36,11 @@ class Runner:
 
     reads_first = True  # what an element of an output needs is read before it is stored
 
-    def __init__(self, kernel: Kernel) -> None:
-        self.kernel = kernel
+    def __init__(self, kernel: Any) -> None:
+        self.kernel: Any = kernel
         self.address = build(kernel)
         native.ready()
-        self.kept = len(kernel.kept())
+        self.kept = kernel.kept if isinstance(kernel, Nest) else len(kernel.kept())
         self.totals = sum(v.op == "total" for v in kernel.ends)
         self.columns = len(kernel.ends) - self.totals
         self.itemsize = np.dtype(kernel.float).itemsize
@@ -76,6 +79,10 @@ class Runner:
         found: Callable[..., Any] = native.numbers(self.address, count, outs, others)
         return found
 
+    def scratch(self, columns: int) -> int:
+        """The bytes that a thread needs for itself."""
+        return int(self.kept * columns * self.itemsize)
+
     def nanoseconds(self, rows: int, columns: int) -> float:
         """About how long one thread takes."""
         kernel = self.kernel
@@ -86,7 +93,36 @@ class Runner:
         moved += sum(v.kind == "M" for v in kernel.outputs)
         scale = self.itemsize / 4
         each = scale * (heavy * _COSTLY + cheap * _CHEAP + moved * 4 * _BYTE)
-        return rows * columns * each
+        return float(rows * columns * each)
+
+
+class NestRunner(Runner):
+    """A nest that has been compiled. Its rows are what the threads share, its columns its sums."""
+
+    reads_first = False
+
+    def __init__(self, nest: Nest) -> None:
+        super().__init__(nest)
+        self.columns, self.totals = int(nest.width > 0), 0
+
+    def numbers(self, _count: int) -> None:
+        return None
+
+    def scratch(self, _columns: int) -> int:
+        return int(8 * self.kept)
+
+    def nanoseconds(self, _rows: int, _columns: int) -> float:
+        nest, scale = self.kernel, self.itemsize / 4
+        total = 0.0
+        for v in nest.values:
+            size = math.prod(v.shape)
+            if v.op in HEAVY:
+                total += size * _COSTLY
+            elif v.op == "input" or v in nest.outputs:
+                total += size * 4 * _BYTE
+            elif v.op not in ("number", "view"):
+                total += size * _CHEAP
+        return float(scale * total)
 
 
 class _Bound:
@@ -100,7 +136,7 @@ class _Bound:
         self.large = runner.nanoseconds(rows, columns) > SERIAL and self.extent > 1
         self.width = runner.totals + runner.columns * columns
         self.padded = self.width + -self.width % 32  # no two threads write to one cache line
-        self.scratch = runner.kept * columns * runner.itemsize
+        self.scratch = runner.scratch(columns)
         self.scratch += 256 + -self.scratch % 128
         self.extra = bool(self.width or runner.kept)
         self.state: tuple[Any, ...] = (None,)  # replaced as a whole: other threads may read it

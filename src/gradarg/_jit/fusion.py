@@ -7,6 +7,7 @@ outside the group would then have to run both before and after it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from .._core.stage import Equation, Var
 from .._ops import elementwise, reduce, special, structure
 from .._transform.graph import Graph
-from .kernel import END_REDUCTIONS, Kernel, Value, joined, levels
+from .kernel import END_REDUCTIONS, ROW_REDUCTIONS, Kernel, Refused, Value, joined, levels
 from .passes import _number, type_of
 
 _ELEMENTWISE = {
@@ -36,10 +37,6 @@ _MOST_OPERATIONS = 120  # LLVM takes more than its share of time for longer ones
 Supported = Callable[[str], bool]
 Limits = dict[str, float]
 SMALL = 64  # elements: of so few, a single operation costs NumPy no more than a kernel
-
-
-class Refused(Exception):  # not an error: the reason why a fusion was broken
-    """Why an operation cannot join a group."""
 
 
 @dataclass(eq=False)
@@ -145,12 +142,22 @@ class Group:
             return self._part(equation)
         if equation.primitive in _PICKS:
             return self._pick(equation)
-        name = _ELEMENTWISE[id(equation.primitive)]
         if out.dtype != self.float and out.dtype != np.bool_:
             raise Refused(f"its result is of {out.dtype}, the kernel of {self.float}")
         shape = tuple(out.shape)
         args = [self.read(x, shape) for x in equation.inputs]
         kind = joined(a.kind for a in args)
+        self._kind(equation, args, kind)
+        v = self._operation(equation, args, kind)
+        if out.size == {"s": 1, "r": math.prod(self.rows)}.get(kind, out.size):
+            return v
+        if shape != self.shape:  # a number beside a constant of many elements is as large
+            self._ragged()
+        return self.keep(Value("positive", (v,), "M", v.dtype, length=out.size))
+
+    def _kind(self, equation: Equation, args: list[Value], kind: str) -> None:
+        """Whether a kernel has a place for an operation on these."""
+        out, shape = equation.outs[0].type, tuple(equation.outs[0].type.shape)
         if kind == "M" and shape != self.shape:
             self._ragged()
         if kind == "M" and any(a.kind == "M" and a.length != out.size for a in args):
@@ -159,6 +166,10 @@ class Group:
             raise Refused("it is the same for every row")
         if kind == "s" and self.size > 1:
             raise Refused("it is a single number")
+
+    def _operation(self, equation: Equation, args: list[Value], kind: str) -> Value:
+        """An elementwise operation on values."""
+        name, out = _ELEMENTWISE[id(equation.primitive)], equation.outs[0].type
         params: dict[str, Any] = {}
         if equation.primitive is elementwise.power_number:
             n = equation.inputs[1]
@@ -204,10 +215,7 @@ class Group:
 
     @property
     def size(self) -> int:
-        size = 1
-        for n in self.shape:
-            size *= n
-        return size
+        return math.prod(self.shape)
 
     def _reduction(self, equation: Equation) -> Value:
         how, axis = _REDUCTIONS[id(equation.primitive)], equation.params["axis"]
@@ -320,11 +328,7 @@ class Group:
 
         After these come the variables that are one of them in another shape.
         """
-        stored: dict[int, Var] = {}
-        again = []
-        for var in (e.outs[0] for e in self.equations if e.outs[0] in needed):
-            if stored.setdefault(id(self.made[var]), var) is not var:
-                again.append(var)
+        stored, again = self._stored(needed)
         levels(self.values)
         inputs = [(v.kind, v.dtype) for v in sorted(self.inputs.values(), key=lambda v: v.args[0])]
         kernel = Kernel(
@@ -332,9 +336,17 @@ class Group:
             str(self.float),
             inputs,
             self.values,
-            [self.made[s] for s in stored.values()],
+            [self.made[s] for s in stored],
         )
-        return kernel, [*stored.values(), *again]
+        return kernel, [*stored, *again]
+
+    def _stored(self, needed: set[Var]) -> tuple[list[Var], list[Var]]:
+        stored: dict[int, Var] = {}
+        again = []
+        for var in (e.outs[0] for e in self.equations if e.outs[0] in needed):
+            if stored.setdefault(id(self.made[var]), var) is not var:
+                again.append(var)
+        return list(stored.values()), again
 
 
 _PARTS = (structure.getitem, structure.place)
@@ -414,74 +426,248 @@ def _elements(equation: Equation) -> int:
     return int(equation.outs[0].type.size + sum(type_of(i).size for i in arrays))
 
 
-def planned(graph: Graph, supported: Supported, limits: Limits, share: float = 1.0) -> Plan:
+def planned(
+    graph: Graph,
+    supported: Supported,
+    limits: Limits,
+    share: float = 1.0,
+    wider: Wider | None = None,
+) -> Plan:
     """The equations of a graph in groups, but for those of no more elements than a share of SMALL.
 
     A backend supports elementwise operations by name, some of them for arguments up to a size.
     """
-    groups: list[Group] = []
-    of: dict[Var, Any] = {}  # the group or equation that makes a variable
-    reasons: list[str] = []
-    order: list[Any] = []
+    planning = _Planning(graph, supported, limits, wider)
     for equation in graph.equations:
-        chosen = None
         if can_fuse(equation, supported) and _elements(equation) > share * SMALL:
-            chosen = _chosen(equation, groups, of, reasons, supported, limits)
-        if chosen is None:
-            order.append(equation)
-            for o in equation.outs:
-                of[o] = equation
+            group = planning.chosen(equation)
+            if group is not None:
+                planning.of[equation.outs[0]] = group
+                continue
+        planning.order.append(equation)
+        planning.of.update((o, equation) for o in equation.outs)
+    return Plan(planning.sorted(), planning.reasons)
+
+
+@dataclass
+class Wider:
+    """Groups that take what rows and columns do not, where a backend runs them."""
+
+    group: Callable[..., Any]
+    is_view: Callable[[Equation], bool]
+
+
+class _Planning:
+    """The groups so far."""
+
+    def __init__(
+        self, graph: Graph, supported: Supported, limits: Limits, wider: Wider | None
+    ) -> None:
+        self.graph, self.supported, self.limits, self.wider = graph, supported, limits, wider
+        self.groups: list[Group] = []
+        self.of: dict[Var, Any] = {}  # the group or equation that makes a variable
+        self.reasons: list[str] = []
+        self.order: list[Any] = []
+        self.views: dict[int, bool] = {}  # of equations, by id
+        self.users: dict[Var, list[Equation]] = {}
+        for equation in graph.equations if wider else ():
+            for i in equation.inputs:
+                if isinstance(i, Var):
+                    self.users.setdefault(i, []).append(equation)
+
+    def chosen(self, equation: Equation) -> Group | None:
+        """The group that an operation joins, an old one or a new; None where it runs by itself."""
+        views = self.seen_through(equation)
+        near = [self.of.get(i) for e in (equation, *views) for i in e.inputs if isinstance(i, Var)]
+        candidates = list(dict.fromkeys(g for g in near if isinstance(g, Group)))
+        reduces = id(equation.primitive) in _REDUCTIONS or equation.primitive is structure.gather
+        type = type_of(equation.inputs[0]) if reduces else equation.outs[0].type
+        shape = tuple(type.shape)
+        candidates += [g for g in self.groups[-3:] if g.shape == shape and g not in candidates]
+        first = self.wider is not None and (
+            any(self.scattered(v) for v in views) or self.comes_back(equation)
+        )
+        for group in sorted(candidates, key=lambda g: -g.number):
+            joined = self.joined(group, equation, views, first)
+            if joined is not None:
+                return joined
+        alone = (structure.reshape, structure.broadcast_to, structure.place)
+        if equation.primitive in alone:
+            return None
+        types = [equation.outs[0].type, *map(type_of, equation.inputs)]
+        floats = [t.dtype for t in types if t.dtype in _FLOATS]
+        if not floats:
+            return None
+        group = Group(len(self.groups), shape, floats[0], self.supported, self.limits)
+        self.groups.append(group)
+        self.order.append(group)
+        joined = self.joined(group, equation, views, first)
+        if joined is None:
+            self.groups.pop()
+            self.order.pop()
+        return joined
+
+    def joined(
+        self, group: Group, equation: Equation, views: list[Equation], first: bool
+    ) -> Group | None:
+        """The group, or a wider one in its place, with an operation taken in; else None."""
+        general = hasattr(group, "join_all")
+        view = self.is_view(equation)  # taken in later, with what uses it
+        for wide in (True,) if general else (True, False) if first else (False, True):
+            if wide and view:
+                continue
+            taken = [v for v in views if v.outs[0] not in group.made] if wide else []
+            new = {v.outs[0] for v in taken}
+            if any(
+                _depends(self.of.get(i), group, self.of, set())
+                for e in (*taken, equation)
+                for i in e.inputs
+                if isinstance(i, Var) and self.of.get(i) is not group and i not in new
+            ):
+                self.refuse(equation, group, "something between needs it")
+                continue
+            if wide and (self.wider is None or not (general or self.widens(group, equation))):
+                continue
+            try:
+                if not wide:
+                    group.join(equation)
+                    return group
+                target: Any = group
+                if not general:
+                    target = self.wider.group(  # type: ignore[union-attr]
+                        group.number, group.shape, group.float, self.supported, self.limits
+                    )
+                    target.join_all(group.equations, 0)
+                target.join_all([*taken, equation], len(taken))
+            except Refused as reason:
+                self.refuse(equation, group, str(reason))
+                continue
+            if target is not group:
+                self.groups[self.groups.index(group)] = target
+                self.order[self.order.index(group)] = target
+                self.of.update(dict.fromkeys((e.outs[0] for e in group.equations), target))
+            joined: Group = target
+            return joined
+        return None
+
+    def refuse(self, equation: Equation, group: Group, reason: str) -> None:
+        name = equation.primitive.name
+        if group.equations:
+            self.reasons.append(f"{name} is not in k{group.number}: {reason}")
         else:
-            if chosen not in order:
-                order.append(chosen)
-            of[equation.outs[0]] = chosen
-    return Plan(_sorted(order, of, graph), reasons)
+            self.reasons.append(f"{name} is by itself: {reason}")
+
+    # ---- what a wider group takes
+
+    def widens(self, group: Group, equation: Equation) -> bool:
+        """Whether a kernel of rows and columns may become a wider one for an operation."""
+        rows = any(v.op in ROW_REDUCTIONS for v in group.values)
+        if rows and math.prod(group.shape[group.cut or 0 :]) > _SHORT:
+            return False  # what it is best at
+        size = max(type_of(i).size for i in (*equation.inputs, equation.outs[0]))
+        return not group.equations or (size * _SHORT >= group.size and not group.ragged)
+
+    def is_view(self, equation: Equation) -> bool:
+        if id(equation) not in self.views:
+            self.views[id(equation)] = self.wider is not None and self.wider.is_view(equation)
+        return self.views[id(equation)]
+
+    def seen_through(self, equation: Equation) -> list[Equation]:
+        """The views that an operation uses and that run by themselves, in order."""
+        found: dict[int, Equation] = {}
+
+        def follow(e: Equation) -> None:
+            for i in e.inputs:
+                maker = self.of.get(i) if isinstance(i, Var) else None
+                if isinstance(maker, Equation) and id(maker) not in found and self.is_view(maker):
+                    follow(maker)
+                    found[id(maker)] = maker
+
+        follow(equation)
+        return list(found.values())
+
+    def scattered(self, view: Equation) -> bool:
+        """Whether NumPy would have to copy for a kernel to read it."""
+        x, out = type_of(view.inputs[0]), view.outs[0].type
+        if view.primitive is structure.getitem:
+            turned = any(isinstance(i, slice) and (i.step or 1) < 0 for i in view.params["index"])
+            return turned or (bool(x.size != out.size) and not _is_run(view))
+        return view.primitive is not structure.reshape
+
+    def comes_back(self, equation: Equation) -> bool:
+        """Whether what a reduction over leading axes gives meets what it reduced."""
+        if id(equation.primitive) not in _REDUCTIONS:
+            return False
+        whole, out = type_of(equation.inputs[0]), equation.outs[0]
+        axis = equation.params["axis"]
+        if axis and axis == tuple(range(whole.ndim - len(axis), whole.ndim)):
+            return False
+        left = [out]
+        seen: set[int] = set()
+        while left:
+            var = left.pop()
+            for user in self.users.get(var, ()):
+                new = user.outs[0]
+                if new.type.size >= whole.size and id(user.primitive) in _ELEMENTWISE:
+                    return True
+                small = id(user.primitive) in _ELEMENTWISE or self.is_view(user)
+                if small and id(user) not in seen and len(seen) < _FAR:
+                    seen.add(id(user))
+                    left.append(new)
+        return False
+
+    # ---- the steps
+
+    def sorted(self) -> list[Any]:
+        """Steps after those that they need, without views that nobody needs any more."""
+        live: set[int] = set()
+        needed = {o for o in self.graph.outputs if isinstance(o, Var)}
+        left = list(needed)
+        while left:
+            step = self.of.get(left.pop())
+            if step is None or id(step) in live:
+                continue
+            live.add(id(step))
+            new = [i for i in _inputs(step) if isinstance(i, Var)]
+            needed.update(new)
+            left += new
+        done: set[int] = set()
+        steps: list[Any] = []
+
+        def visit(step: Any) -> None:
+            if id(step) in done:
+                return
+            done.add(id(step))
+            for i in _inputs(step):
+                maker = self.of.get(i) if isinstance(i, Var) else None
+                if maker is not None and maker is not step:
+                    visit(maker)
+            small = isinstance(step, Group) and len(step.equations) == 1
+            if small and _elements(step.equations[0]) <= SMALL:
+                steps.append(step.equations[0])
+            elif isinstance(step, Group):
+                try:
+                    kernel, stored = step.finish(needed)
+                except Refused as reason:
+                    self.reasons.append(f"k{step.number} is no kernel: {reason}")
+                    steps.extend(step.equations)
+                else:
+                    steps.append((kernel, step.sources, stored, step))
+            else:
+                steps.append(step)
+
+        for step in self.order:
+            if id(step) in live or not (isinstance(step, Group) or self.is_view(step)):
+                visit(step)
+        return steps
 
 
-def _chosen(
-    equation: Equation,
-    groups: list[Group],
-    of: dict[Var, Any],
-    reasons: list[str],
-    supported: Supported,
-    limits: Limits,
-) -> Group | None:
-    """The group that an operation joins, an old one or a new; None where it runs by itself."""
-    near = [of.get(i) for i in equation.inputs if isinstance(i, Var)]
-    candidates = [g for g in near if isinstance(g, Group)]
-    reduces = id(equation.primitive) in _REDUCTIONS or equation.primitive is structure.gather
-    shape = tuple((type_of(equation.inputs[0]) if reduces else equation.outs[0].type).shape)
-    candidates += [g for g in groups[-3:] if g.shape == shape and g not in candidates]
-    for group in sorted(candidates, key=lambda g: -g.number):
-        if any(
-            _depends(of.get(i), group, of, set())
-            for i in equation.inputs
-            if isinstance(i, Var) and of.get(i) is not group
-        ):
-            reasons.append(
-                f"{equation.primitive.name} is not in {group.number}: something between needs it"
-            )
-            continue
-        try:
-            group.join(equation)
-        except Refused as reason:
-            reasons.append(f"{equation.primitive.name} is not in k{group.number}: {reason}")
-            continue
-        return group
-    if equation.primitive in (structure.reshape, structure.broadcast_to, structure.place):
-        return None
-    types = [equation.outs[0].type, *map(type_of, equation.inputs)]
-    floats = [t.dtype for t in types if t.dtype in _FLOATS]
-    if not floats:
-        return None
-    group = Group(len(groups), shape, floats[0], supported, limits)
-    try:
-        group.join(equation)
-    except Refused as reason:
-        reasons.append(f"{equation.primitive.name} is by itself: {reason}")
-        return None
-    groups.append(group)
-    return group
+_SHORT = 8
+_FAR = 64  # operations that are looked at
+
+
+def _inputs(step: Any) -> Any:
+    return step.sources if isinstance(step, Group) else step.inputs
 
 
 def _depends(maker: Any, group: Group, of: dict[Var, Any], seen: set[int]) -> bool:
@@ -491,40 +677,4 @@ def _depends(maker: Any, group: Group, of: dict[Var, Any], seen: set[int]) -> bo
     if maker is group:
         return True
     seen.add(id(maker))
-    inputs = maker.sources if isinstance(maker, Group) else maker.inputs
-    return any(_depends(of.get(i), group, of, seen) for i in inputs if isinstance(i, Var))
-
-
-def _sorted(order: list[Any], of: dict[Var, Any], graph: Graph) -> list[Any]:
-    """Steps after those that they need."""
-    needed = {o for o in graph.outputs if isinstance(o, Var)}
-    for step in order:
-        for i in step.sources if isinstance(step, Group) else step.inputs:
-            if isinstance(i, Var):
-                needed.add(i)
-    done: set[int] = set()
-    steps: list[Any] = []
-
-    def visit(step: Any) -> None:
-        if id(step) in done:
-            return
-        done.add(id(step))
-        for i in step.sources if isinstance(step, Group) else step.inputs:
-            maker = of.get(i) if isinstance(i, Var) else None
-            if maker is not None and maker is not step:
-                visit(maker)
-        if (
-            isinstance(step, Group)
-            and len(step.equations) == 1
-            and _elements(step.equations[0]) <= SMALL
-        ):
-            steps.append(step.equations[0])
-        elif isinstance(step, Group):
-            kernel, stored = step.finish(needed)
-            steps.append((kernel, step.sources, stored, step))
-        else:
-            steps.append(step)
-
-    for step in order:
-        visit(step)
-    return steps
+    return any(_depends(of.get(i), group, of, seen) for i in _inputs(maker) if isinstance(i, Var))

@@ -13,13 +13,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ROW_REDUCTIONS = ("row_sum", "row_max", "row_min")
-END_REDUCTIONS = ("column_sum", "total")
+END_REDUCTIONS = ("column_sum", "total", "end_sum")
 # what costs more to compute again than to load
 HEAVY = {
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos",
     "tan", "tanh", "sinh", "cosh", "sigmoid", "softplus", "log_sigmoid",
     "erf", "power", "divide", "quotient", "reciprocal", "sqrt",
 }  # fmt: skip
+
+
+class Refused(Exception):  # not an error: the reason why a fusion was broken
+    """Why an operation cannot join a group."""
 
 
 @dataclass(eq=False)
@@ -33,6 +37,7 @@ class Value:
     params: dict[str, Any] = field(default_factory=dict)
     length: int = 0  # in a kernel of one row: how many elements it has
     level: int = 0  # the pass over the columns in which it can be had
+    shape: tuple[int, ...] = ()  # in a nest
 
     @property
     def values(self) -> tuple[Value, ...]:

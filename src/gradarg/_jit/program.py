@@ -23,6 +23,7 @@ from .emit import supported
 from .expansion import expanded
 from .fusion import Group, planned
 from .kernel import END_REDUCTIONS, Kernel, Value
+from .nest import Nest
 from .passes import optimised, type_of
 
 
@@ -39,7 +40,7 @@ class Program:
         self.graph, self._backend = optimised(expanded(graph)), backend
         # between single numbers, one call of machine code beats the calls of NumPy
         share = 0 if backend.takes_numbers and _only_numbers(self.graph) else backend.share
-        plan = planned(self.graph, backend.supported, backend.limits, share)
+        plan = planned(self.graph, backend.supported, backend.limits, share, backend.wider)
         self.reasons, self.steps = plan.reasons, plan.steps
         self.kernels: list[Kernel] = []
         self.operations: dict[str, Any] = {}  # those that are machine code by themselves, by name
@@ -178,17 +179,22 @@ class Program:
         return body.compiled(program.run)
 
     def _kernel(
-        self, kernel: Kernel, sources: list[Any], stored: list[Var], group: Group, make: Any
+        self, kernel: Any, sources: list[Any], stored: list[Var], group: Group, make: Any
     ) -> None:
         """A kernel: its outputs are allocated, its inputs made contiguous, and it runs."""
         self.kernels.append(kernel)
         name = f"kernel_{len(self.kernels) - 1}"
         cut = group.cut if kernel.by_rows and group.cut is not None else 0
         rows, columns = math.prod(group.shape[:cut]), math.prod(group.shape[cut:])
-        if not kernel.by_rows:
+        if isinstance(kernel, Nest):
+            rows, columns = kernel.extent, kernel.width
+        elif not kernel.by_rows:
             rows, columns = 1, kernel.extent
         runner = make(kernel)
         self._fresh.update(stored[: len(kernel.outputs)])
+        if runner is None:
+            self._again(name, sources, stored, group)
+            return
         if self._numbers(name, runner, sources, stored):
             return
         self.takes_floats = False
@@ -210,15 +216,25 @@ class Program:
         uses = ", ".join(v.op for v in kernel.values if v.op not in ("input", "number"))
         self._lines.append(f"    # {uses}")
         totals = sum(v.op == "total" for v in kernel.ends)
-        sums = [v for v in kernel.ends if v.op == "total"]
-        guards = [f"ends[{k}]" for k, v in enumerate(sums) if v.params.get("guard")]
+        sums = [v for v in kernel.ends if v.op != "column_sum"]
+        guards = [
+            f"ends[{kernel.laid(v)[0] if isinstance(kernel, Nest) else k}]"
+            for k, v in enumerate(sums)
+            if v.params.get("guard")
+        ]
         takes = "ends = " if ends or guards else ""
         self._lines.append(f"    {takes}{name}({', '.join(arrays)})")
         for v, var in ends:
             dtype = self._constant(var.type.dtype.type)
             same = [w for w in kernel.ends if w.op == v.op]
             k = next(i for i, w in enumerate(same) if w is v)
-            if v.op == "total":
+            if isinstance(kernel, Nest):
+                low, high, sizes, turned = kernel.laid(v)
+                self._lines.append(
+                    f"    {self._names[var]} = ends[{low}:{high}].astype({dtype}).reshape({sizes})"
+                    f".transpose({turned}).reshape({var.type.shape})"
+                )
+            elif v.op == "total":
                 shape = f".reshape({var.type.shape})" if var.type.shape else ""
                 self._lines.append(f"    {self._names[var]} = {dtype}(ends[{k}]){shape}")
             else:
@@ -232,13 +248,17 @@ class Program:
             same_one = self._names[first[id(group.made[var])]]
             self._lines.append(f"    {self._names[var]} = {same_one}.reshape({var.type.shape})")
         if guards:
-            self._scope[f"again_{name}"] = _replayed(group, sources, stored)
-            outs = ", ".join(self._names[var] for var in stored)
-            given = ", ".join(map(self._shown, sources))
-            self._lines += [
-                f"    if {' or '.join(guards)}:  # an angle too large for the kernel",
-                f"        {outs}, = again_{name}({given},)",
-            ]
+            self._lines.append(f"    if {' or '.join(guards)}:  # what the kernel does not do")
+            self._again(name, sources, stored, group, "    ")
+
+    def _again(
+        self, name: str, sources: list[Any], stored: list[Var], group: Group, indent: str = ""
+    ) -> None:
+        """The operations of a kernel one by one."""
+        self._scope[f"again_{name}"] = _replayed(group, sources, stored)
+        outs = ", ".join(self._names[var] for var in stored)
+        given = ", ".join(map(self._shown, sources))
+        self._lines.append(f"    {indent}{outs}, = again_{name}({given},)")
 
     def _numbers(self, name: str, runner: Any, sources: list[Any], stored: list[Var]) -> bool:
         """A kernel of single float64, if that is what it is."""
@@ -289,13 +309,13 @@ def _replayed(group: Group, sources: list[Any], stored: list[Var]) -> Callable[.
     return again
 
 
-def _in_place(kernel: Kernel, v: Value, number: int) -> bool:
+def _in_place(kernel: Any, v: Value, number: int) -> bool:
     """Whether an output may lie where an input lies that the kernel reads.
 
     The input must have been read where it is overwritten: each element once, at its own place, and
     for this output, so that no order of loads and stores can put the store first.
     """
-    if kernel.passes > 1 or kernel.kept() or v.kind != "M":
+    if isinstance(kernel, Nest) or kernel.passes > 1 or kernel.kept() or v.kind != "M":
         return False
     if any(w.params.get("guard") for w in kernel.ends):  # the inputs may be needed again
         return False
