@@ -307,7 +307,7 @@ def test_without_llvmlite(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert backends.runner(("auto", True)).made is blocked.Blocked
     with pytest.warns(ga.GradargWarning, match=r"pip install 'gradarg\[jit\]'"):
-        assert backends.runner("llvm").made is blocked.Blocked
+        assert backends.runner(("llvm", True)).made is blocked.Blocked
 
 
 def test_the_source_of_a_block_is_read_and_written_once():
