@@ -133,6 +133,10 @@ def _pow(z: Any) -> Any:
     return (mpmath.atanh(s) / s - 1 - z / 3) / z**2
 
 
+def _log1p(y: Any) -> Any:
+    return (mpmath.log1p(y) - y) / y**2
+
+
 def _sin(z: Any) -> Any:
     r = mpmath.sqrt(z)
     return (mpmath.sin(r) / r - 1) / z
@@ -225,6 +229,14 @@ def polynomials() -> dict[str, Polynomial]:
             mpf(1) / 9 * mpf("1.0001"),
             {32: 4, 64: 10},
             "the same for |s| <= 1 / 3",
+        ),
+        "LOG1P_OF_UNIT": Polynomial(
+            _log1p,
+            lambda y: y**2 / mpmath.log1p(y),
+            0,
+            mpf(1),
+            {32: 8},
+            "(log(1 + y) - y) / y^2, 0 <= y <= 1",
         ),
         "POW": Polynomial(
             _pow,

@@ -28,7 +28,7 @@ from .code import (
     two_product,
     two_sum,
 )
-from .coefficients import EXP, LOG, LOG1P, SINH
+from .coefficients import EXP, LOG, LOG1P, LOG1P_OF_UNIT, SINH
 
 Number = tuple[float, float]  # the nearest float of the type, and what it lacks
 
@@ -193,6 +193,9 @@ def sigmoid(x: Value) -> Value:
 def softplus(x: Value) -> Value:
     """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
     y = exp(-abs(x))
+    above = select(x < 0.0, 0.0, x)
+    if x.bits == 32:  # a long polynomial costs less than a division
+        return above + fma(y * y, polynomial(y, LOG1P_OF_UNIT[32]), y)
     # log(1 + y) = 2 atanh(s) with s = y / (2 + y), and `lost` the rounding error of 2 s.
     below, error = fast_two_sum(2.0, y)
     inverse = 1.0 / below
@@ -200,7 +203,7 @@ def softplus(x: Value) -> Value:
     lost = 2.0 * inverse * fma(-s, error, fma(-s, below, y))
     z = s * s
     near = 2.0 * s + fma(s * z, polynomial(z, LOG1P[x.bits]), lost)
-    return select(x < 0.0, 0.0, x) + near
+    return above + near
 
 
 def log_sigmoid(x: Value) -> Value:
