@@ -1,5 +1,6 @@
 """A whole training step, compiled: the same numbers as the step itself, and the same effects."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -135,6 +136,26 @@ def test_values_that_somebody_holds_stay(backend: str):
     waiting.backward()
     np.testing.assert_allclose(first.grad.value, 2 * held[0], rtol=1e-6)
     assert not np.array_equal(first.value, held[0])
+
+
+def test_a_step_alone_reads_the_grads_that_are_there():
+    def alone(optimizer: Any) -> None:
+        optimizer.step()
+
+    found = []
+    for how in (alone, ga.jit(alone)):
+        ws = [ga.Tensor(np.full(200, x, np.float32), requires_grad=True) for x in (1, 2)]
+        optimizer = optim.Adam(ws, lr=0.1)
+        for k in range(6):
+            optimizer.zero_grad()
+            loss = np.sum(ws[0] ** 2) if k == 3 else np.sum(ws[0] ** 2 * ws[1])
+            loss.backward()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # one has no gradient in the fourth
+                how(optimizer)
+            optimizer.param_groups[0]["lr"] *= 0.9
+        found.append([w.value for w in ws])
+    same(found[0], found[1])
 
 
 def test_single_numbers_and_arrays_of_none_are_stepped():

@@ -25,13 +25,15 @@ from .._transform.drawn import baked
 from .._transform.forward import jvp
 from .._transform.graph import Graph, stage
 from .._transform.reverse import vjp
-from . import backends, fast
+from . import backends, fast, steps
+from .buffers import forget
 from .cost import Cost, cost
 from .draws import Draw
 from .opened import Elsewhere, Opened, Staging, Write, apart, put_back
 from .program import Program
 
 _KEPT = 128  # programs of one function; the longest unused goes first
+_LEARNT = 100  # shortcuts that are made for one program, one after the other
 _SHORTCUTS = 4  # kinds of arguments that are looked for before the walk over them
 _OFTEN = 12  # compilations after which a warning says what changes
 
@@ -50,7 +52,8 @@ class Entry:
         self.draws: list[Draw] = []
         self.grads: list[int] = []  # the tensors whose grad is an argument too
         self.reads_grads = False
-        self.met = 0  # how many kinds of calls have been looked at for a shortcut
+        self.there: tuple[bool, ...] = ()  # which tensors have a grad, if it reads any
+        self.learnt = 0  # how many shortcuts have been made for it
         self.closed = False  # whether all derivatives are taken inside
         self.donated: tuple[int, ...] = ()  # the inputs whose memory a run may write to
         self.replaced: list[
@@ -92,7 +95,6 @@ class Entry:
 
     def __call__(self, opened: Opened) -> Any:
         """A run on the parts of its arguments: the result; what was written is put back."""
-        sole = self.replaced and self.closed and opened.sole(self.replaced)
         arrays = list(opened.inputs)
         arrays += [opened.tensors[n][0]._node.grad for n in self.grads]
         arrays += [draw.of(opened.generator(draw.generator)) for draw in self.draws]
@@ -101,11 +103,11 @@ class Entry:
             outs = list(bind(self.primitive, arrays))
             found = [o._inner for o in outs]
         else:
-            found = list((self.replacing if sole else self.in_place).run(*plain))
-            if self.donated or sole:
-                gone = {*self.donated, *(k for k, _ in self.replaced if sole)}
-                arrays = [a for k, a in enumerate(arrays) if k not in gone]
-                plain = [a for k, a in enumerate(plain) if k not in gone]
+            found = list(self.in_place.run(*plain))
+            forget(*(found[n] for _, n in self.replaced))
+            if self.donated:
+                arrays = [a for k, a in enumerate(arrays) if k not in self.donated]
+                plain = [a for k, a in enumerate(plain) if k not in self.donated]
             outs = owned(found[: self.count], arrays, self.constants)
         if self.writes:
             others = [*plain, *self.constants, *(bare(o) for o in outs[: self.count])]
@@ -209,7 +211,6 @@ class Jitted:
         self._entries: OrderedDict[Any, Entry | None] = OrderedDict()
         self._count, self._warned = 0, False
         self._shortcuts: tuple[Callable[[tuple[Any, ...]], Any], ...] = ()  # the latest first
-        self._last: tuple[Entry, Opened] | None = None  # of a call with objects, for the next
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs:
@@ -217,46 +218,36 @@ class Jitted:
                 result = shortcut(args)
                 if result is not fast.MISS:
                     return result
-            last, self._last = self._last, None  # taken: another thread opens its own
-            if last is not None and last[1].again(args):
-                return self._run(*last)
         return self._called(args, kwargs)
 
     def _called(self, args: Any, kwargs: Any) -> Any:
         entry, given = self._entry(args, kwargs)
         if isinstance(given, Opened):
-            simple = not (kwargs or self._static or entry.reads_grads) and given.fits_again
-            if simple and given.are(args):
-                return self._run(entry, given)
             result = entry(given)
-            if entry.met < _SHORTCUTS and not kwargs:
-                entry.met += 1
-                self._learn(args, entry)
+            if not kwargs:
+                self._learn(args, entry, given)
             return result
         outs = bind(entry.primitive, given)
         for write, out in zip(entry.writes, outs[entry.count :]):
             views.store(given[write.number], out, "A write inside ga.jit")
         return entry.result.unflatten(outs[: entry.count])
 
-    def _learn(self, args: Any, entry: Entry) -> None:
-        """Find the next call of this kind sooner, if all it does is to run the program."""
-        if entry.writes or entry.draws or entry.grads or entry.reads_grads:
+    def _learn(self, args: Any, entry: Entry, opened: Opened) -> None:
+        """Find the next call of this kind sooner."""
+        if entry.learnt >= _LEARNT:
             return
-        if entry.returned != list(range(len(entry.graph.outputs))):
-            return
-        program = entry.in_place
-        if entry.donated and not program.fresh:
-            return
-        made = fast.shortcut(args, self._static, program, entry.result, entry.constants)
-        if made is not None:
+        entry.learnt += 1
+        made = None
+        if opened.objects or opened.modes or opened.tensors:
+            made = None if self._static else steps.shortcut(entry, opened, args)
+        elif not (entry.writes or entry.draws) and entry.returned == list(range(entry.count)):
+            program = entry.in_place
+            if program.fresh or not entry.donated:
+                made = fast.shortcut(args, self._static, program, entry.result, entry.constants)
+        if made is None:
+            entry.learnt = _LEARNT
+        else:
             self._shortcuts = (made, *self._shortcuts[: _SHORTCUTS - 1])
-
-    def _run(self, entry: Entry, opened: Opened) -> Any:
-        """A run whose parts are kept for the next call."""
-        result = entry(opened)
-        opened.rest()
-        self._last = entry, opened
-        return result
 
     def _entry(self, args: Any, kwargs: Any) -> tuple[Entry, Any]:
         """The program for these arguments, and what it is given."""
@@ -338,6 +329,7 @@ class Jitted:
         entry.writes, entry.draws = writes, staging.draws
         entry.reads_grads = bool(staging.tape.grads_read)
         entry.grads = staging.tape.grads_given
+        entry.there = opened.grads() if entry.reads_grads else ()
         changed = any(w.kind in ("tensor", "grad", "no grad") for w in writes)
         if alive and changed:
             raise DerivativeError(

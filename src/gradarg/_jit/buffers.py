@@ -75,17 +75,17 @@ def recycled(shape: tuple[int, ...], dtype: Any) -> Any:
         return x
 
 
-def forgotten(x: Any) -> bool:
-    """Whether an array was kept here; it is not any more."""
+def forget(*arrays: Any) -> None:
+    """Leave arrays to those who hold them: their memory is not handed out again."""
     global _total
     with _lock:
-        kept = _held.get((x.shape, x.dtype), [])
-        for k in range(len(kept)):
-            if kept[k] is x:
-                del kept[k]
-                _total -= x.nbytes
-                return True
-    return False
+        for x in arrays:
+            kept = _held.get((x.shape, x.dtype), [])
+            for k in range(len(kept)):
+                if kept[k] is x:
+                    del kept[k]
+                    _total -= x.nbytes
+                    break
 
 
 def _as_made(x: Any, shape: tuple[int, ...], dtype: Any) -> bool:

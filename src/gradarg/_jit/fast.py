@@ -18,14 +18,14 @@ from .._transform.arguments import owned
 from .program import Program
 
 MISS: Any = object()
-_CONSTANTS = (int, bool, str)
+CONSTANTS = (int, bool, str)
 
 
-class _Unknown(Exception):
+class Unknown(Exception):
     """Something that only the walk can take."""
 
 
-class _Writer:
+class Writer:
     """Lines of the function under way."""
 
     def __init__(self, program: Program) -> None:
@@ -59,35 +59,30 @@ class _Writer:
                 self.take(part, n)
         elif kind is dict:
             if not all(type(k) is str for k in x):
-                raise _Unknown
+                raise Unknown
             self.unless(f"{name}.__class__ is not dict", f"len({name}) != {len(x)}")
             for k, key in enumerate(sorted(x)):
                 self.lines.append(f"    {name}_{k} = {name}.get({key!r}, MISS)")
                 self.take(x[key], f"{name}_{k}")
         elif x is None:
             self.unless(f"{name} is not None")
-        elif kind in _CONSTANTS:
+        elif kind in CONSTANTS:
             self.constant(x, name)
         else:
             self.leaf(x, name)
 
     def constant(self, x: Any, name: str) -> None:
-        if type(x) not in _CONSTANTS:
-            raise _Unknown
+        if type(x) not in CONSTANTS:
+            raise Unknown
         held = self.name(x)
         self.unless(f"{name}.__class__ is not {type(x).__name__}", f"{name} != {held}")
 
     def leaf(self, x: Any, name: str) -> None:
         if len(self.leaves) >= len(self.inputs):
-            raise _Unknown
+            raise Unknown
         type_ = self.inputs[len(self.leaves)].type
         if type(x) is np.ndarray:
-            shape, dtype = self.name(x.shape), self.name(x.dtype)
-            self.unless(
-                f"{name}.__class__ is not ndarray",
-                f"{name}.shape != {shape}",
-                f"{name}.dtype is not {dtype}",
-            )
+            self.array(x, name)
             self.leaves.append(name)
         elif self.numbers_only and type(x) in (float, np.float64) and type_.dtype == np.float64:
             # one is as good as the other: there are no arrays beside which they differ
@@ -100,7 +95,15 @@ class _Writer:
             self.unless(f"{name}.__class__ is not {self.name(type(x))}")
             self.leaves.append(name)
         else:
-            raise _Unknown
+            raise Unknown
+
+    def array(self, x: Any, name: str) -> None:
+        shape, dtype = self.name(x.shape), self.name(x.dtype)
+        self.unless(
+            f"{name}.__class__ is not ndarray",
+            f"{name}.shape != {shape}",
+            f"{name}.dtype is not {dtype}",
+        )
 
     def result(self, structure: tree.Structure, outs: list[str]) -> str:
         """The source of a tree of this structure; its leaves are taken from outs."""
@@ -109,7 +112,7 @@ class _Writer:
         if structure.kind is type(None):
             return "None"
         if structure.kind not in (list, tuple, dict):
-            raise _Unknown
+            raise Unknown
         parts = [self.result(child, outs) for child in structure.children]
         if structure.kind is dict:
             keys = map(self.name, structure.aux)
@@ -117,6 +120,13 @@ class _Writer:
         if structure.kind is list:
             return f"[{', '.join(parts)}]"
         return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+    def made(self) -> Callable[[tuple[Any, ...]], Any]:
+        """The function of these lines."""
+        source = "\n".join(["def call(args):", *self.lines])
+        exec(compile(source, "<shortcut>", "exec"), self.scope)
+        found: Callable[[tuple[Any, ...]], Any] = self.scope["call"]
+        return found
 
 
 def _is_number(x: Any) -> bool:
@@ -131,7 +141,7 @@ def shortcut(
     constants: Sequence[Any],
 ) -> Callable[[tuple[Any, ...]], Any] | None:
     """A function of the tuple of arguments: the result, or MISS; None where there can be none."""
-    writer = _Writer(program)
+    writer = Writer(program)
     leaves = tree.flatten([a for i, a in enumerate(args) if i not in static])[0]
     writer.numbers_only = all(map(_is_number, leaves))
     names = [f"a{i}" for i in range(len(args))]
@@ -157,12 +167,9 @@ def shortcut(
         if outs:
             writer.lines.append(f"    {', '.join(outs)}, = {run}")
         writer.lines.append(f"    return {writer.result(result, outs)}")
-    except _Unknown:
+    except Unknown:
         return None
-    source = "\n".join(["def call(args):", *writer.lines])
-    exec(compile(source, "<shortcut>", "exec"), writer.scope)
-    found: Callable[[tuple[Any, ...]], Any] = writer.scope["call"]
-    return found
+    return writer.made()
 
 
 __all__ = ["MISS", "shortcut"]

@@ -25,7 +25,6 @@ from .._core.tape import EAGER, Leaf, Node, Port, Tape
 from .._core.trace import Box, ShapeDtype, bare, box, shape_dtype
 from .._namespace import views
 from .._namespace.views import constant_tensor
-from .buffers import COUNTS, forgotten
 from .draws import Draw, Draws
 
 _CONTAINERS = (list, tuple, dict)
@@ -54,8 +53,8 @@ class Opened:
     """The parts of the arguments of one call; calls of equal keys have equal programs."""
 
     __slots__ = (
-        "_checks", "_leaves", "_looks", "_seen", "cells", "floats", "generators", "holders",
-        "inputs", "key", "modes", "notes", "numbers", "objects", "tensors",
+        "_seen", "cells", "checks", "floats", "generators", "holders", "inputs", "key", "leaves",
+        "modes", "notes", "numbers", "objects", "tensors",
     )  # fmt: skip
 
     def __init__(self, leaves: list[Any], where: str) -> None:
@@ -71,11 +70,8 @@ class Opened:
         self.modes: list[tuple[Any, str, Any]] = []
         self.holders: list[Any] = []  # all that is passed as it is, each once
         self._seen: dict[int, int] = {}
-        self._leaves = leaves
-        self._looks: list[Any] = [
-            (x.shape, x.dtype) if x.__class__ is np.ndarray else x for x in leaves
-        ]
-        self._checks: list[Callable[[], bool]] = []
+        self.leaves = leaves
+        self.checks: list[Callable[[], bool]] = []  # whether a later call would show the same parts
         for i, leaf in enumerate(leaves):
             kind = leaf.__class__
             if kind is np.ndarray:
@@ -164,7 +160,7 @@ class Opened:
 
     def check(self, same: Callable[[], bool]) -> None:
         """A quick test that a later call would show the same parts, but for changed numbers."""
-        self._checks.append(same)
+        self.checks.append(same)
 
     def constant(self, value: Any) -> None:
         """What is part of the program."""
@@ -212,7 +208,6 @@ class Opened:
             self.key += (inner.shape, inner.dtype, kind)
             self.tensors.append((t, len(self.inputs)))
             self.inputs.append(t)
-            self.check(lambda: t._trace is EAGER and t._node.__class__ is node.__class__)
 
     def holds(self, value: Any) -> bool:
         """Whether a value is one of the objects that are passed as they are."""
@@ -221,46 +216,6 @@ class Opened:
     def number_of(self, value: Any) -> int:
         """The number of an object that is passed as it is, among `holders`."""
         return self._seen[id(value)]
-
-    # ---- the next call
-
-    @property
-    def fits_again(self) -> bool:
-        """Whether it is worth keeping: there are objects to walk, and no array but plain ones."""
-        if self.floats or not (self.objects or self.modes):
-            return False
-        return not any(isinstance(look, (np.generic, np.ndarray)) for look in self._looks)
-
-    def are(self, leaves: Sequence[Any]) -> bool:
-        """Whether the arguments are these leaves, with no container around any."""
-        return len(leaves) == len(self._leaves) and all(map(is_, leaves, self._leaves))
-
-    def again(self, leaves: Sequence[Any]) -> bool:
-        """Take the leaves of another call, if all that the key says holds for it too."""
-        if self.key[0] is not EAGER.recording or len(leaves) != len(self._looks):
-            return False
-        for look, x in zip(self._looks, leaves):
-            if x is look:
-                continue
-            if x.__class__ is not np.ndarray or look.__class__ is not tuple or (
-                (x.shape, x.dtype) != look
-            ):  # fmt: skip
-                return False
-        if not all(same() for same in self._checks):
-            return False
-        self._leaves[:] = leaves
-        for owner, name, k in self.cells:
-            value = owner[name] if isinstance(owner, _CONTAINERS) else getattr(owner, name)
-            self.inputs[k] = value if value.__class__ is np.ndarray else np.float64(value)
-        return True
-
-    def rest(self) -> None:
-        """Let go of the arrays of this call."""
-        for i, look in enumerate(self._looks):
-            if look.__class__ is tuple:
-                self._leaves[i] = None
-        for _, _, k in self.cells:
-            self.inputs[k] = None
 
     # ---- arrays that are replaced in place
 
@@ -275,24 +230,6 @@ class Opened:
             n += w.kind in _WITH_VALUE
         return found
 
-    def sole(self, replaced: Sequence[tuple[int, int]]) -> bool:
-        """Whether nobody but these places holds the arrays that are to be replaced."""
-        if not COUNTS:
-            return False
-        for k, _ in replaced:
-            x = self.inputs[k]
-            of_tensor = x.__class__ is not np.ndarray
-            x = x._inner if of_tensor else x
-            beyond = _held(self.inputs, k) - _HELD - (not of_tensor)
-            if x.__class__ is not np.ndarray or x.base is not None or not x.flags.c_contiguous:
-                return False
-            if beyond > 1 or (beyond and not forgotten(x)):
-                return False
-        for k, _ in replaced:
-            if self.inputs[k].__class__ is not np.ndarray:
-                self.inputs[k]._inner.flags.writeable = True
-        return True
-
     # ---- what a program is given
 
     def grads(self) -> tuple[bool, ...]:
@@ -305,22 +242,6 @@ class Opened:
         owner, name = self.generators[k]
         found = _get(owner, name)
         return found.generator() if k == 0 else found
-
-
-def _held(inputs: list[Any], k: int) -> int:
-    """How often the array of an input is referred to."""
-    x = inputs[k]
-    x = x if x.__class__ is np.ndarray else x._inner
-    return sys.getrefcount(x)
-
-
-def _held_once() -> int:
-    inputs = [np.empty(1)]
-    x = inputs[0]  # as in `sole`
-    return _held(inputs, 0) + 0 * x.size
-
-
-_HELD = _held_once()  # by one place alone
 
 
 def _same_items(inside: Any) -> Callable[[], bool]:

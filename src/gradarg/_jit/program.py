@@ -48,7 +48,7 @@ class Program:
             "np": np, "empty": np.empty, "recycled": recycled, "integers": _integers,
             "donated": _donated,
         }  # fmt: skip
-        self._fresh: set[Var] = set()  # arrays that nobody else holds
+        self.new: set[Var] = set()  # arrays that nobody else holds
         self.takes_floats = bool(plan.steps)  # whether Python's floats serve for np.float64
         self._names = _Identifiers()
         inputs = ", ".join(self._names[v] for v in self.graph.inputs)
@@ -66,7 +66,7 @@ class Program:
                 self._kernel(kernel, sources, stored, group, backend.made)
         outputs = self.graph.outputs
         self.fresh = len({id(o) for o in outputs}) == len(outputs) and all(
-            isinstance(o, Var) and o in self._fresh for o in outputs
+            isinstance(o, Var) and o in self.new for o in outputs
         )
         outs = "".join(f"{self._shown(o)}, " for o in self.graph.outputs)
         self._lines.append(f"    return ({outs})")
@@ -133,6 +133,8 @@ class Program:
 
     def _call(self, equation: Equation) -> None:
         """An operation by itself: machine code of its own, or NumPy's evaluation."""
+        if isinstance(equation.primitive.impl, np.ufunc):
+            self.new.update(equation.outs)
         made = self._backend.operation(equation)
         if isinstance(made, str):
             self.reasons.append(f"{equation.primitive.name} is NumPy's: {made}")
@@ -140,7 +142,7 @@ class Program:
             name = f"{equation.primitive.name}_{len(self.operations)}"
             self.operations[name] = self._scope[name] = made
             (out,) = equation.outs
-            self._fresh.add(out)
+            self.new.add(out)
             given = ", ".join(map(self._shown, equation.inputs))
             self._lines += [f"    # {made.spec}", f"    {self._names[out]} = {name}({given})"]
             return
@@ -153,7 +155,7 @@ class Program:
         args += [f"{k}={self._parameter(v)}" for k, v in equation.params.items()]
         if equation.primitive is contract.matmul:
             (out,) = equation.outs
-            self._fresh.add(out)
+            self.new.add(out)
             if out.type.size * out.type.dtype.itemsize >= LEAST:
                 args.append(f"out=recycled({out.type.shape}, {self._constant(out.type.dtype)})")
         outs = ", ".join(self._names[o] for o in equation.outs)
@@ -191,7 +193,7 @@ class Program:
         elif not kernel.by_rows:
             rows, columns = 1, kernel.extent
         runner = make(kernel)
-        self._fresh.update(stored[: len(kernel.outputs)])
+        self.new.update(stored[: len(kernel.outputs)])
         if runner is None:
             self._again(name, sources, stored, group)
             return

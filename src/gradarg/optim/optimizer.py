@@ -221,26 +221,30 @@ class Optimizer:
 
     def _unchanged(self) -> Callable[[], bool]:
         """A test whether options but lr, parameters, and what is kept for them are as now."""
-        states, groups = dict(self._states), list(self.param_groups)
-        options = [[v for k, v in group.items() if k != "lr"] for group in groups]
-        params = [list(group["params"]) for group in groups]
-        counts = [state.count for state in states.values()]
-        lengths = [len(state.buffers) for state in states.values()]
+        states = [(s, s.count, len(s.buffers)) for s in self._states.values()]
+        groups = [(g, list(g.values()), list(g["params"])) for g in self.param_groups]
 
         def unchanged() -> bool:
             if len(self._states) != len(states) or len(self.param_groups) != len(groups):
                 return False
-            if not all(map(is_, self._states.values(), states.values())):
-                return False
-            later = {state.count - count for state, count in zip(states.values(), counts)}
-            for group, before, values, given in zip(self.param_groups, groups, options, params):
-                now = [v for k, v in group.items() if k != "lr"]
-                if group is not before or len(now) != len(values) or not all(map(is_, now, values)):
+            for group, (before, values, params) in zip(self.param_groups, groups):
+                if group is not before or len(group) != len(values):
                     return False
-                if len(group["params"]) != len(given) or not all(map(is_, group["params"], given)):
+                if not all(map(is_, group.values(), values)):
+                    if [k for k, v in zip(group, values) if group[k] is not v] != ["lr"]:
+                        return False
+                    self._checked({k: v for k, v in group.items() if k != "params"})
+                    values[:] = group.values()
+                if len(group["params"]) != len(params):
                     return False
-                self._checked({k: v for k, v in group.items() if k != "params"})
-            return len(later) <= 1 and lengths == [len(s.buffers) for s in states.values()]
+                if not all(map(is_, group["params"], params)):
+                    return False
+            steps = set()
+            for state, (same, count, length) in zip(self._states.values(), states):
+                if state is not same or len(state.buffers) != length:
+                    return False
+                steps.add(state.count - count)
+            return len(steps) <= 1
 
         return unchanged
 
