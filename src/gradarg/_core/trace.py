@@ -106,7 +106,7 @@ class Trace:
 
 def describe(function: Any) -> str:
     """A function's name, file and line, for messages."""
-    name = getattr(function, "__qualname__", None) or repr(function)
+    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", repr(function))
     while hasattr(function, "__wrapped__"):  # of grad(f), the place of f
         function = function.__wrapped__
     code = getattr(function, "__code__", None)

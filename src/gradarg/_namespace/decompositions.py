@@ -173,8 +173,11 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     return bind(ops.eigvalsh, (square_matrices("eigvalsh", a),), _triangle("eigvalsh", UPLO))
 
 
+_ALWAYS_COMPLEX = np.lib.NumpyVersion(np.__version__) >= "2.5.0"  # NumPy's own eig is, since then
+
+
 def _real_if_all_are(a: Any, w: Any, *others: Any) -> tuple[Any, ...]:
-    known = None if a.dtype.kind == "c" else peek(w)
+    known = None if _ALWAYS_COMPLEX or a.dtype.kind == "c" else peek(w)
     if known is None or np.any(np.imag(known)):
         return w, *others
     return tuple(bind(elementwise.real, (x,)) for x in (w, *others))
@@ -185,8 +188,9 @@ def eig(a: Any) -> EigResult:
 
     With T = inv(v) @ da @ v: dw = diag(T), and dv = v @ (T / (w[j] - w[i]), 0 on the diagonal), of
     which each column is then kept at the length 1 and its largest component real, as LAPACK has
-    it. The result is real if all eigenvalues of a real matrix are, else complex; inside vmap and
-    stage, where values are not known, always complex. A defective matrix has no derivative: raises.
+    it. The result is complex; before NumPy 2.5, as there, real if all eigenvalues of a real matrix
+    are (but not inside vmap and stage, where values are not known). A defective matrix has no
+    derivative: raises.
     """
     a = square_matrices("eig", a)
     return EigResult(*_real_if_all_are(a, *bind(ops.eig, (a,), {"alone": False})))
