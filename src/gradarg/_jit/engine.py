@@ -20,7 +20,7 @@ from .pool import get_num_threads, set_num_threads
 _CHEAP, _COSTLY, _BYTE = 0.007, 0.45, 0.011
 _MOVES = ("input", "number", "slice", "place")  # no work of their own
 SERIAL = 15_000  # nanoseconds: below, one thread is done sooner than two have met
-_CHUNKS = 4  # for each thread, so that one which comes late takes fewer
+CHUNKS = 4  # for each thread, so that one which comes late takes fewer
 
 
 def build(kernel: Any) -> int:
@@ -56,7 +56,7 @@ class Runner:
 
     def bound(self, rows: int, columns: int) -> Callable[..., Any]:
         """The kernel for this many rows and columns: a function of the arrays, outputs last."""
-        return _Bound(self, rows, columns).function
+        return Bound(self, rows, columns).function
 
     def numbers(self, count: int) -> Callable[..., Any] | None:
         """The kernel on single float64: a function from `count` floats to a tuple of np.float64."""
@@ -68,7 +68,7 @@ class Runner:
             return None
         if any(kind != "s" or dtype != "f" for kind, dtype in kernel.inputs):
             return None
-        slow = _Bound(self, 1, 1)
+        slow = Bound(self, 1, 1)
 
         def others(*values: Any) -> Any:
             arrays = [np.asarray(v, np.float64).reshape(1) for v in values]
@@ -125,12 +125,13 @@ class NestRunner(Runner):
         return float(scale * total)
 
 
-class _Bound:
+class Bound:
     """A kernel with its extents: how it is cut into chunks, and what it needs beside arrays."""
 
     def __init__(self, runner: Runner, rows: int, columns: int) -> None:
         kernel = self.kernel = runner.kernel
         self.runner, self.rows, self.columns = runner, rows, columns
+        self.address = runner.address
         self.extent = rows if kernel.by_rows else columns
         self.count = len(kernel.inputs) + sum(v.op not in END_REDUCTIONS for v in kernel.outputs)
         self.large = runner.nanoseconds(rows, columns) > SERIAL and self.extent > 1
@@ -150,7 +151,7 @@ class _Bound:
 
     def _call(self, chunks: int, workers: pool.Pool | None = None) -> Any:
         slots = {
-            native.FUNCTION: self.runner.address,
+            native.FUNCTION: self.address,
             native.ARRAYS: self.count + 2 * self.extra,
             native.ROWS: self.rows,
             native.COLUMNS: self.columns,
@@ -188,7 +189,7 @@ class _Bound:
 
     def _cut(self, threads: int) -> int:
         """How many chunks: a sum of each column is kept for every one of them."""
-        many = threads if self.runner.columns else threads * _CHUNKS
+        many = threads if self.runner.columns else threads * CHUNKS
         return min(many, self.extent) if threads > 1 else 1
 
     def _made(self, workers: pool.Pool) -> tuple[Any, ...]:
@@ -229,4 +230,4 @@ class _Bound:
         return ends
 
 
-__all__ = ["Runner", "build", "get_num_threads", "set_num_threads"]
+__all__ = ["CHUNKS", "SERIAL", "Bound", "Runner", "build", "get_num_threads", "set_num_threads"]

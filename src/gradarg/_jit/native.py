@@ -21,7 +21,7 @@ import numpy as np
 
 from . import compiler
 
-MOST = 64  # arrays of a call
+MOST = 128  # arrays of a call
 _FLAGS = 0x101  # C-contiguous and aligned
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import keyword
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,10 @@ from .emit import supported
 from .expansion import expanded
 from .fusion import Group, planned
 from .kernel import END_REDUCTIONS, Kernel, Value
+from .native import MOST
 from .nest import Nest
 from .passes import optimised, type_of
+from .sweep import can_join, together
 
 
 class Program:
@@ -57,13 +59,18 @@ class Program:
         self._replaced = {results[n]: given[k] for k, n in replaced if isinstance(results[n], Var)}
         own = {*(given[k] for k in donated), *self._replaced.values()}
         self._donated = self._donations([v for v in given if v in own], plan.steps)
+        self._waiting: list[_Waiting] = []  # kernels that will run together
         for self._at, step in enumerate(plan.steps):
+            read = step.inputs if isinstance(step, Equation) else step[1]
+            if any(o is i for w in self._waiting for o in w.outputs for i in read):
+                self._launch()
             if isinstance(step, Equation):
                 self.takes_floats = False
                 self._call(step)
             else:
                 kernel, sources, stored, group = step
                 self._kernel(kernel, sources, stored, group, backend.made)
+        self._launch()
         outputs = self.graph.outputs
         self.fresh = len({id(o) for o in outputs}) == len(outputs) and all(
             isinstance(o, Var) and o in self.new for o in outputs
@@ -94,7 +101,7 @@ class Program:
         Some operations make a view of it, which is followed where it is a transpose or a reshape.
         """
         last = dict.fromkeys(inputs, -1)
-        shows = {v: v for v in inputs}  # of a view, what it shows
+        shows = self._shows = {v: v for v in inputs}  # of a view, what it shows
         for k, step in enumerate(steps):
             read = step.inputs if isinstance(step, Equation) else step[1]
             found = [shows[i] for i in read if isinstance(i, Var) and i in shows]
@@ -123,6 +130,8 @@ class Program:
                 if not (runner.reads_first and _in_place(runner.kernel, v, number)):
                     continue
             del self._donated[given]
+            if any(self._shows.get(i) is given for w in self._waiting for i in w.sources):
+                self._launch()
             if given is mine:
                 return self._names[given]
             others = "".join(f"{self._names[i]}, " for i in self.graph.inputs if i is not given)
@@ -215,6 +224,9 @@ class Program:
             memory = self._memory(runner, v, var, sources)
             self._lines.append(f"    {self._names[var]} = {memory}")
             arrays.append(self._names[var])
+        if can_join(runner) and len(stored) == len(kernel.outputs):
+            self._wait(_Waiting(name, (runner, rows, columns), arrays, sources, stored))
+            return
         uses = ", ".join(v.op for v in kernel.values if v.op not in ("input", "number"))
         self._lines.append(f"    # {uses}")
         totals = sum(v.op == "total" for v in kernel.ends)
@@ -253,6 +265,27 @@ class Program:
             self._lines.append(f"    if {' or '.join(guards)}:  # what the kernel does not do")
             self._again(name, sources, stored, group, "    ")
 
+    def _wait(self, kernel: _Waiting) -> None:
+        """Have a kernel run with others that do not need it, as late as possible if it is small."""
+        if sum(len(w.arrays) for w in (*self._waiting, kernel)) > MOST:
+            self._launch()
+        self._waiting.append(kernel)
+        runner, rows, columns = kernel.part
+        if runner.nanoseconds(rows, columns) > _LARGE:
+            self._launch()
+
+    def _launch(self) -> None:
+        """Run the kernels that wait, as one."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        for _, (runner, _, _), *_ in waiting:
+            uses = (v.op for v in runner.kernel.values if v.op not in ("input", "number"))
+            self._lines.append(f"    # {', '.join(uses)}")
+        name = "_".join([waiting[0].name, *(w.name.removeprefix("kernel_") for w in waiting[1:])])
+        self._scope[name] = together([w.part for w in waiting])
+        self._lines.append(f"    {name}({', '.join(a for w in waiting for a in w.arrays)})")
+
     def _again(
         self, name: str, sources: list[Any], stored: list[Var], group: Group, indent: str = ""
     ) -> None:
@@ -278,6 +311,17 @@ class Program:
         return True
 
 
+class _Waiting(NamedTuple):
+    """A kernel whose outputs nobody has needed yet."""
+
+    name: str
+    part: tuple[Any, int, int]  # what runs it, its rows and columns
+    arrays: list[str]
+    sources: list[Any]
+    outputs: list[Var]
+
+
+_LARGE = 500_000  # nanoseconds of a kernel that need not wait: its memory may be wanted
 _NUMBER = ShapeDtype((), np.dtype(np.float64))
 _VIEWS = (structure.transpose, structure.reshape)
 
