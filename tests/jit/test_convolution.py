@@ -170,6 +170,53 @@ def test_a_network(backend):
     near([mapped(x)], [np.stack([ga.grad(loss)(w, b, x[k : k + 1]) for k in range(3)])], 1e-11)
 
 
+POOLS = [
+    ((2, 3, 8, 9), 2, {}),
+    ((1, 2, 9, 7), (3, 2), {"stride": (2, 1), "padding": 1}),
+    ((2, 1, 11), 3, {"stride": 2, "padding": 1, "ceil_mode": True}),
+    ((1, 1, 30, 31), 5, {"stride": 3}),
+    ((3, 2, 6, 6), 6, {}),
+    ((1, 1, 2, 3, 4), 2, {}),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("shape", "size", "options"), POOLS, ids=str)
+def test_pooling(shape, size, options, dtype):
+    x, d = normal(*shape, dtype=dtype), normal(*shape, dtype=dtype)
+    for pool in (ga.max_pool, ga.avg_pool):
+        f = lambda x, pool=pool: pool(x, size, **options)
+        c = normal(*f(x).shape, dtype=dtype)
+        second = lambda x, f=f: ga.grad(lambda x: ga.sum(f(ga.tanh(f(x * x)))))(x)
+        for g in (
+            f,
+            lambda x, f=f, c=c: ga.vjp(f, x)[1](c)[0],
+            lambda x, f=f: ga.jvp(f, (x,), (d,))[1],
+            *([second] if shape[-1] > 20 and dtype == np.float64 else []),
+        ):
+            compiled = ga.jit(g)
+            near([compiled(x)], [g(x)], 2e-6 if dtype == np.float32 else 1e-13)
+    x = np.round(x * 2)  # with ties
+    pulled = lambda x: ga.vjp(lambda x: ga.max_pool(x, size, **options), x)[1](c)[0]
+    np.testing.assert_allclose(ga.jit(pulled)(x), pulled(x), rtol=1e-5)
+
+
+def test_pooling_of_nan_and_infinities():
+    x = RANDOM.choice([1.0, 2.0, np.nan, -np.inf, np.inf], (2, 3, 12, 11))
+    for k, options in ((2, {}), (3, {"stride": 1, "padding": 1}), (2, {"dilation": 3})):
+        f = lambda x, k=k, options=options: ga.max_pool(x, k, **options)
+        c = normal(*f(x).shape)
+        pulled = lambda x, f=f, c=c: ga.vjp(f, x)[1](c)[0]
+        np.testing.assert_array_equal(ga.jit(f)(x), f(x))
+        np.testing.assert_allclose(ga.jit(pulled)(x), pulled(x), rtol=1e-12)
+
+
+def test_pooling_is_explained():
+    f = ga.jit(lambda x: ga.max_pool(x, 2))
+    assert "max_pool_0: 6 planes of 4 x 5" in f.explain(normal(2, 3, 4, 5))
+    assert "max_pool is NumPy's: over 3 axes" in f.explain(normal(2, 3, 4, 5, 6))
+
+
 def test_operations_are_counted():
     x, w, c = normal(2, 3, 8, 9), normal(5, 3, 3, 2), normal(2, 5, 6, 8)
     once = 2 * c.size * w[0].size

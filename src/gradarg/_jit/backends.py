@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from .._core.errors import GradargWarning
 from .._core.stage import Equation
-from . import blocked, convolution, emit, vector_math
+from . import blocked, convolution, emit, pooling, vector_math
 from .engine import NestRunner, Runner
 from .fusion import Wider
 from .general import General, is_view
@@ -92,7 +92,10 @@ def _operation(equation: Equation, winograd: int) -> Any:
         return None
 
 
-_OPERATIONS: dict[Any, Callable[[Equation, int], Any]] = {**convolution.ROWS}
+_OPERATIONS: dict[Any, Callable[[Equation, int], Any]] = {
+    **convolution.ROWS,
+    **pooling.ROWS,
+}
 
 
 def _say(what: str, error: Exception) -> None:

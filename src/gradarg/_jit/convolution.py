@@ -18,7 +18,7 @@ import numpy as np
 
 from .._core.stage import Equation
 from .._ops import window
-from . import native, winograd
+from . import native, planar, winograd
 from .bands import Plan, Spec, bands, pack, scratch, unpack
 from .loops import KERNEL, Function, microkernel, module, move, registers
 from .passes import type_of
@@ -189,12 +189,18 @@ class Convolution:
         self.name, self.spec = equation.primitive.name, found
         self.tile = 0 if self.name == "conv_weight" else winograd.tile(found, most)
         plan = self.plan = Plan(found, registers(), self.tile or 1)
+        self.planar = not self.tile and planar.serves(plan)
         self.shape = tuple(equation.outs[0].type.shape)
         if self.name == "conv_weight":
             text, size, self.sums = gradient(plan)
             ends = math.prod(self.sums) * np.dtype(found.dtype).itemsize
         else:
-            text, size = winograd.convolution(plan, self.tile) if self.tile else direct(plan)
+            if self.tile:
+                text, size = winograd.convolution(plan, self.tile)
+            elif self.planar:
+                text, size = planar.convolution(plan)
+            else:
+                text, size = direct(plan)
             ends = 0
         extent = found.images * plan.bands
         self.work = Work(text, 2 if ends else 3, extent, size, ends, found.operations)
@@ -208,7 +214,7 @@ class Convolution:
         w = y if y.ndim == 4 else y[:, :, None]
         if self.name == "conv_input":
             w = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-        w = packed(w, self.plan)
+        w = np.ascontiguousarray(w) if self.planar else packed(w, self.plan)
         if self.tile:
             products = aligned(self.transformed, self.spec.dtype)
             self.prepare(w, products)
@@ -232,11 +238,14 @@ class Convolution:
                 f"for tiles of {m} x {m}: {(m + 2) ** 2} products of matrices (Winograd), "
                 f"{p.block} channels of {p.rows} tiles in registers"
             )
+        if self.planar:
+            inner = "for channels, pixels: sums of products in registers, of vectors of pixels"
         if self.name == "conv_weight":
             inner = f"for place, channels, {p.block} channels of the result: sums in registers"
+        order = "first" if self.planar and self.name != "conv_weight" else "last"
         return (
             f"{self.spec}\n    for image, band of {p.band} rows:\n"
-            f"        the band, padded, channels last\n        {inner}"
+            f"        the band, padded, channels {order}\n        {inner}"
         )
 
 

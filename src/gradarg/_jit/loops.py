@@ -88,6 +88,10 @@ class Function:
         self.declared.add("declare i64 @llvm.smin.i64(i64, i64)")
         return self.let(f"call i64 @llvm.smin.i64(i64 {x}, i64 {y})")
 
+    def larger(self, x: Any, y: Any) -> str:
+        self.declared.add("declare i64 @llvm.smax.i64(i64, i64)")
+        return self.let(f"call i64 @llvm.smax.i64(i64 {x}, i64 {y})")
+
     @contextmanager
     def loop(self, low: Any, high: Any, step: int = 1) -> Iterator[str]:
         """The body is for each index from low to high, without it."""
@@ -175,6 +179,14 @@ class Function:
         self.declared.add("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
         size = self.index((count, self.bits // 8))
         self.line(f"call void @llvm.memset.p0.i64(ptr {address}, i8 0, i64 {size}, i1 false)")
+
+    def copy(self, source: str, target: str, count: int) -> None:
+        """Copy `count` elements in a row."""
+        n = max(1, 64 * 8 // self.bits)
+        while n > count:
+            n //= 2
+        with self.blocks(count, n) as i:
+            self.store(self.load(self.at(source, (i, 1)), n), self.at(target, (i, 1)), n)
 
     def call(self, name: str, *args: tuple[str, Any]) -> None:
         given = ", ".join(f"{type} {x}" for type, x in args)
