@@ -4,7 +4,7 @@
 the addresses of inputs and outputs, `lo` and `hi` are the rows (or, of a kernel of one row, the
 columns) to do, `scratch` holds a row for each value kept, `ends` this thread's sums, as doubles.
 Every load and store says which array it belongs to, so that LLVM needs no checks at run time.
-Sums over columns run in blocks of 4096, each added to a double.
+Sums over columns run in blocks of 4096, each added to a double; sums of columns, 64 rows at a time.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from . import vector_math
-from .kernel import END_REDUCTIONS, HEAVY, ROW_REDUCTIONS, Kernel, Value
+from .kernel import END_REDUCTIONS, ROW_REDUCTIONS, Kernel, Value
 
 BLOCK = 4096
-FEW = 4  # costly operations for which there are registers enough to do two vectors at a time
+ROWS = 64  # of which the columns are summed in floats, before that goes to doubles
 _COMPARE = {
     "less": "olt", "less_equal": "ole", "greater": "ogt", "greater_equal": "oge", "equal": "oeq",
     "not_equal": "une",
@@ -241,6 +241,31 @@ def _with_zeros(code: Code, v: Value, args: list[str | None]) -> str | None:
     return operation(code, v, [code.number(0) if a is None else a for a in args])
 
 
+FLUSH = """
+define internal void @flush(ptr noalias %from, ptr noalias %to, i64 %n, i1 %add)
+  noinline "no-builtins" {
+entry:
+  %any = icmp sgt i64 %n, 0
+  br i1 %any, label %loop, label %end
+loop:
+  %i = phi i64 [0, %entry], [%next, %loop]
+  %at = getelementptr inbounds float, ptr %from, i64 %i
+  %place = getelementptr inbounds double, ptr %to, i64 %i
+  %x = load float, ptr %at
+  %wide = fpext float %x to double
+  %more = select i1 %add, double %wide, double 0.0
+  %old = load double, ptr %place
+  %new = fadd double %old, %more
+  store double %new, ptr %place
+  store float 0.0, ptr %at
+  %next = add nsw i64 %i, 1
+  %again = icmp slt i64 %next, %n
+  br i1 %again, label %loop, label %end
+end:
+  ret void
+}
+"""
+
 Memo = dict[tuple[int, int], str | None]  # by value and offset
 Parts = dict[int, list[tuple[str, str]]]  # by reduction: the types and names of what it is so far
 _SHORT = {"float": "f32", "double": "f64", "i8": "i8"}
@@ -263,6 +288,7 @@ class Emitter:
         self.kernel, self.code, self.vectors = kernel, Code(kernel), vectors
         self.mask = ""  # which lanes are loaded and stored, where it is not all of them
         self.size = 4 if kernel.float == "float32" else 8
+        self.inverses: dict[int, tuple[str, str]] = {}  # of some of these
         self.have: dict[int, str] = {}  # values that do not vary with the column, by id
         self.kept = {id(v): k for k, v in enumerate(kernel.kept())}
         self.stored: set[int] = set()  # kept values whose row is in scratch already
@@ -277,10 +303,10 @@ class Emitter:
         """Inputs, scratch, ends, each output."""
         return 3 + len(self.outputs)
 
-    def lanes_of(self, at: int) -> int:
-        """How many columns a pass takes at a time: vectors, two if there is little to do."""
-        heavy = sum(v.op in HEAVY and v.kind in "Mc" for v in self.kernel.values if v.level == at)
-        lanes = self.vectors.bits // self.code.bits * (1 if heavy > FEW else 2)
+    @property
+    def wide(self) -> int:
+        """How many columns a loop takes at a time: two vectors, whose chains run side by side."""
+        lanes = 2 * self.vectors.bits // self.code.bits
         if self.kernel.by_rows:
             return lanes
         while lanes > max(1, self.segment[1] - self.segment[0]):
@@ -365,6 +391,32 @@ class Emitter:
         end = self.code.let(f"add i64 {at}, %C")
         return self.code.let(f"select i1 {low}, i64 {end}, i64 {at}")
 
+    def has_inverse(self, v: Value) -> bool:
+        return v.op in ("divide", "quotient") and v.kind == "M" and v.values[1].kind == "r"
+
+    def inverse(self, v: Value) -> tuple[str, str]:
+        """A power of two s, and 1 / (s v), which is in range where 1 / v is not."""
+        if id(v) not in self.inverses:
+            code, x = self.code, self.outer(v)
+            assert code.lanes == 1
+            size, far = code.intrinsic("fabs", x), 2.0 ** (512 if code.bits == 64 else 64)
+            small = code.compare("olt", size, code.number(1 / far))
+            large = code.compare("ogt", size, code.number(far))
+            scale = code.select(large, code.number(1 / far), code.number(1))
+            scale = code.select(small, code.number(far), scale)
+            inverse = code.op("fdiv", code.number(1), code.op("fmul", x, scale, ""))
+            self.inverses[id(v)] = scale, inverse
+        return self.inverses[id(v)]
+
+    def divided(self, v: Value, x: str) -> str:
+        """A quotient whose divisor does not vary with the column."""
+        code = self.code
+        scale, inverse = (code.spread(part, code.type) for part in self.inverse(v.values[1]))
+        out = code.op("fmul", code.op("fmul", x, scale), inverse)
+        if v.op == "divide":
+            return out
+        return code.select(code.compare("une", x, code.number(0)), out, code.number(0))
+
     def lane(self, column: str) -> str:
         """Whether the column is this one, for each lane."""
         code = self.code
@@ -423,7 +475,10 @@ class Emitter:
             x = self.inner_or_zero(part, memo, fresh, -start) if inside else None
         else:
             args = [self.inner_or_zero(a, memo, fresh, offset) for a in v.values]
-            x = _with_zeros(self.code, v, args)
+            if self.has_inverse(v) and args[0] is not None:
+                x = self.divided(v, args[0])
+            else:
+                x = _with_zeros(self.code, v, args)
             if id(v) in self.kept and self.keeping:
                 self.store(x or self.code.number(0), f"%k{self.kept[id(v)]}", self.j, 1)
                 fresh.append(v)
@@ -445,6 +500,7 @@ class Emitter:
         for k in range(len(self.kept)):
             code.line(f"%ko{k} = mul i64 %C, {k}")
             code.line(f"%k{k} = getelementptr {code.type}, ptr %scratch, i64 %ko{k}")
+        flushed: list[int] = []  # sums of columns in floats, of some rows each
         for v, k in ((v, self.ends[id(v)]) for v in kernel.ends):
             if v.op == "total":
                 code.line(f"%e{k} = alloca double")
@@ -455,14 +511,20 @@ class Emitter:
                 code.line(f"%eo{k} = mul i64 %C, {before}")
                 code.line(f"%ep{k} = add i64 %eo{k}, {totals}")
                 code.line(f"%e{k} = getelementptr double, ptr %ends, i64 %ep{k}")
+                if code.type == "float":
+                    code.line(f"%fo{k} = mul i64 %C, {len(self.kept) + before}")
+                    code.line(f"%f{k} = getelementptr float, ptr %scratch, i64 %fo{k}")
+                    flushed.append(k)
         for v in kernel.values:
             if v.kind == "s" and v.op not in END_REDUCTIONS and v.op != "number":
                 self.outer(v)
         constant = dict(self.have)
         if kernel.by_rows:
+            for k in flushed:
+                code.line(f"call void @flush(ptr %f{k}, ptr %e{k}, i64 %C, i1 false)")
             code.line("br label %rows")
             code.label("rows")
-            code.line("%r = phi i64 [%lo, %entry], [%r2, %rowend]")
+            code.line(f"%r = phi i64 [%lo, %entry], [%r2, %{'rowdone' if flushed else 'rowend'}]")
             code.line("%more = icmp slt i64 %r, %hi")
             code.line("br i1 %more, label %row, label %done")
             code.label("row")
@@ -478,6 +540,17 @@ class Emitter:
             code.line("br label %rowend")
             code.label("rowend")
             code.line("%r2 = add nsw i64 %r, 1")
+            if flushed:
+                code.line(f"%full = and i64 %r2, {ROWS - 1}")
+                code.line("%due = icmp eq i64 %full, 0")
+                code.line("%last = icmp eq i64 %r2, %hi")
+                code.line("%now = or i1 %due, %last")
+                code.line("br i1 %now, label %flush, label %rowdone")
+                code.label("flush")
+                for k in flushed:
+                    code.line(f"call void @flush(ptr %f{k}, ptr %e{k}, i64 %C, i1 true)")
+                code.line("br label %rowdone")
+                code.label("rowdone")
             code.line("br label %rows")
             code.label("done")
         else:
@@ -540,6 +613,9 @@ class Emitter:
         for v in outer_values.values():
             if v.op not in ROW_REDUCTIONS and v.op != "number":
                 self.outer(v)
+        for v in kernel.values:
+            if v.level <= at and self.has_inverse(v):
+                self.inverse(v.values[1])
         for v in sums:
             type = "double" if self._adds(v) else code.type
             self.allocas.append(f"  %a{n}.{self._k(v)} = alloca {type}")
@@ -556,7 +632,7 @@ class Emitter:
         code.line(f"%bnext{n} = add nsw i64 %b{n}, {BLOCK if sums else 1 << 50}")
         code.line(f"%bin{n} = icmp slt i64 %bnext{n}, {high}")
         code.line(f"%bend{n} = select i1 %bin{n}, i64 %bnext{n}, i64 {high}")
-        lanes = self.lanes_of(at)
+        lanes = self.wide
         left = lanes if self.vectors.masks else 1  # what is left is done in how many lanes
         code.line(f"%room{n} = sub nsw i64 %bend{n}, %b{n}")
         code.line(f"%whole{n} = and i64 %room{n}, {-lanes}")
@@ -586,12 +662,9 @@ class Emitter:
                 self.reduced(v, self.inner(v.values[0], memo, fresh), inside[id(v)])
             for v in columns:
                 x = self.inner(v.values[0], memo, fresh)
-                if code.type == "float":
-                    x = code.let(f"fpext {code.real} {x} to {code.vector('double')}")
-                place = f"%e{self.ends[id(v)]}"
-                old = self.loaded("double", 8, place, self.j, 2)
-                x = code.let(f"fadd {code.vector('double')} {old}, {x}")
-                self.stored_at(x, "double", 8, place, self.j, 2)
+                place = f"%{'f' if code.type == 'float' else 'e'}{self.ends[id(v)]}"
+                old = self.load(place, self.j, 2)
+                self.store(code.op("fadd", old, x), place, self.j, 2)
             for v in stores:
                 x = self.inner(v, memo, fresh)
                 index = self.place if v.kind == "M" else self.j
@@ -726,6 +799,8 @@ def written(emitter: Emitter, triple: str, layout: str) -> str:
         f'!{n + 1} = !{{!"llvm.loop.unroll.disable"}}',
         f'!{n + 2} = !{{!"llvm.loop.vectorize.enable", i1 false}}',
     ]
+    if "@flush" in body:
+        body += FLUSH
     functions = vector_math.definitions(sorted(code.called)) if code.called else ""
     declared = "\n".join(sorted(d for d in code.intrinsics if d not in functions))
     head = f'target triple = "{triple}"\ntarget datalayout = "{layout}"'

@@ -40,10 +40,14 @@ class Runner:
         self.kernel: Any = kernel
         self.address = build(kernel)
         native.ready()
-        self.kept = kernel.kept if isinstance(kernel, Nest) else len(kernel.kept())
         self.totals = sum(v.op == "total" for v in kernel.ends)
         self.columns = len(kernel.ends) - self.totals
         self.itemsize = np.dtype(kernel.float).itemsize
+        # rows of its own: of values kept, and of sums of columns before they are doubles
+        if isinstance(kernel, Nest):
+            self.kept = kernel.kept
+        else:
+            self.kept = len(kernel.kept()) + self.columns * (kernel.float == "float32")
         self._bound: dict[tuple[int, int], Callable[..., Any]] = {}
 
     def __call__(self, rows: int, columns: int, arrays: Sequence[Any]) -> Any:

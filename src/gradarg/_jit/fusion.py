@@ -19,6 +19,7 @@ from .._ops import elementwise, reduce, special, structure
 from .._transform.graph import Graph
 from .kernel import END_REDUCTIONS, ROW_REDUCTIONS, Kernel, Refused, Value, joined, levels
 from .passes import _number, type_of
+from .rows import distributed
 
 _ELEMENTWISE = {
     id(p): p.name
@@ -329,6 +330,8 @@ class Group:
         After these come the variables that are one of them in another shape.
         """
         stored, again = self._stored(needed)
+        outputs = [self.made[s] for s in stored]
+        self.values = distributed(self.values, outputs)
         levels(self.values)
         inputs = [(v.kind, v.dtype) for v in sorted(self.inputs.values(), key=lambda v: v.args[0])]
         kernel = Kernel(
@@ -336,7 +339,7 @@ class Group:
             str(self.float),
             inputs,
             self.values,
-            [self.made[s] for s in stored],
+            outputs,
         )
         return kernel, [*stored, *again]
 

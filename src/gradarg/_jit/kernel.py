@@ -108,7 +108,7 @@ class Kernel:
             if v.kind == "M" and at not in uses.setdefault(id(v), set()):
                 uses[id(v)].add(at)
                 left += [(a, at) for a in v.values]
-        return [v for v in self.values if v.op in HEAVY and len(uses.get(id(v), ())) > 1]
+        return [v for v in self.values if _is_heavy(v) and len(uses.get(id(v), ())) > 1]
 
     def __str__(self) -> str:
         names = {id(v): f"v{k}" for k, v in enumerate(self.values)}
@@ -138,6 +138,11 @@ class Kernel:
                 lines.append(f"{'    ' * indent[v.kind]}{names[id(v)]} = {right}")
         stores = ", ".join(f"out{k} = {shown(v)}" for k, v in enumerate(self.outputs))
         return "\n".join([*lines, f"    store {stores}"])
+
+
+def _is_heavy(v: Value) -> bool:
+    """A division by what is the same throughout the row is a multiplication."""
+    return v.op in HEAVY and not (v.op in ("divide", "quotient") and v.values[1].kind in ("r", "s"))
 
 
 def joined(kinds: Iterable[str]) -> str:
