@@ -29,8 +29,9 @@ from . import backends, fast, steps
 from .buffers import forget
 from .cost import Cost, cost
 from .draws import Draw
-from .opened import Elsewhere, Opened, Staging, Write, apart, put_back
+from .opened import Elsewhere, Opened, Write, apart, put_back
 from .program import Program
+from .staging import Staging
 
 _KEPT = 128  # programs of one function; the longest unused goes first
 _LEARNT = 100  # shortcuts that are made for one program, one after the other
