@@ -59,6 +59,40 @@ def test_reals_have_no_conjugates():
     assert same(lambda x: np.conjugate(x) * 2, x + 1j) == ["conjugate", "multiply"]
 
 
+def constants(f, *args):
+    graph = optimised(ga.stage(f, *args))
+    inputs = [i for e in graph.equations for i in e.inputs if isinstance(i, np.ndarray)]
+    return [i for i in inputs if i.size > 1 and any(i.strides)]
+
+
+def test_equal_constants_are_one_unless_they_can_change():
+    one = RANDOM.standard_normal((4, 4))
+    changing = one.T.copy()[1:].T
+    one.flags.writeable = False
+    def f(x, a, b):
+        return ga.multiply(x, a) + ga.sin(ga.add(x, b))
+
+    x = fixed = one[:, 1:]
+    first, second = constants(lambda x: f(x, fixed, fixed.copy()), x)
+    assert first is not second  # the copy can be written to
+    first, second = constants(lambda x: f(x, fixed, one[:, 1:]), x)
+    assert first is second and first.flags.c_contiguous
+    np.testing.assert_array_equal(first, fixed)
+    first, second = constants(lambda x: f(x, fixed, changing), x)
+    assert first is not second
+    np.testing.assert_array_equal(second, changing)
+
+
+def test_a_hessian_knows_its_unit_vectors():
+    x = RANDOM.standard_normal(60)
+    rosen = lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+    expected = ga.hessian(rosen)(x)
+    for backend in ("auto", "numpy"):
+        f = ga.jit(ga.hessian(rosen), backend=backend)
+        np.testing.assert_allclose(f(x), expected, rtol=1e-12)
+    assert all(c.flags.c_contiguous for c in constants(ga.hessian(rosen), x))
+
+
 def test_products_of_matrices_in_recycled_memory_are_the_callers_own():
     x = RANDOM.standard_normal((400, 400))
     f = ga.jit(lambda x, y: (x @ y, (x @ y).T))

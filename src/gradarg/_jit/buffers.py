@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-LEAST = 1 << 20  # bytes: below, malloc does it
+LEAST = 1 << 17  # bytes: below, malloc keeps what was freed; above, the system takes it back
 _lock = threading.Lock()
 _EACH = 8  # arrays of one shape and dtype
 _held: OrderedDict[Any, list[Any]] = OrderedDict()  # by shape and dtype, the latest last

@@ -17,13 +17,14 @@ from .._core.trace import ShapeDtype, shape_dtype
 from .._ops import contract, elementwise, structure, triangular
 from .._transform.graph import Graph
 
-_FOLD = 1 << 12  # elements: constants are computed once for all up to here
+_FOLD = 1 << 16  # elements: constants are computed once for all up to here
 
 
 def optimised(graph: Graph) -> Graph:
     """The graph after all passes."""
     for one_pass in (
-        without_dead_code, folded, simplified, turned, with_common_parts, without_dead_code
+        without_dead_code, folded, simplified, turned, with_common_parts, without_dead_code,
+        with_common_constants,
     ):  # fmt: skip
         graph = one_pass(graph)
     return graph
@@ -70,10 +71,19 @@ def folded(graph: Graph) -> Graph:
         elif small and not any(isinstance(i, Var) for i in inputs):
             with np.errstate(all="ignore"):
                 out = equation.primitive.impl(*inputs, **equation.params)
-            known.update(zip(equation.outs, out if equation.primitive.multi else (out,)))
+            outs = out if equation.primitive.multi else (out,)
+            known.update(zip(equation.outs, map(_fixed, outs)))
         else:
             kept.append(equation._replace(inputs=inputs))
     return rebuilt(graph, kept, (_read(known, o) for o in graph.outputs))
+
+
+def _fixed(x: Any) -> Any:
+    """A constant that nobody can write to: it may be shared."""
+    if isinstance(x, np.ndarray) and _number(x) is None:
+        x = x.copy()
+        x.flags.writeable = False
+    return x
 
 
 def _spread(equation: Equation, inputs: tuple[Any, ...]) -> Any:
@@ -109,6 +119,28 @@ def with_common_parts(graph: Graph) -> Graph:
     return rebuilt(graph, kept, (_read(known, o) for o in graph.outputs))
 
 
+def with_common_constants(graph: Graph) -> Graph:
+    """With equal constants as one, whole in memory, where nobody can write to them."""
+    known: dict[Any, Any] = {}
+
+    def common(x: Any) -> Any:
+        if not isinstance(x, np.ndarray) or _number(x) is not None or not _settled(x):
+            return x
+        key = x.dtype.str, x.shape, x.tobytes()
+        return known.setdefault(key, x if x.flags.c_contiguous else np.ascontiguousarray(x))
+
+    equations = [e._replace(inputs=tuple(map(common, e.inputs))) for e in graph.equations]
+    return rebuilt(graph, equations, graph.outputs)
+
+
+def _settled(x: Any) -> bool:
+    """Whether a small array, and what it is a view of, is read-only."""
+    small = x.size <= _FOLD
+    while isinstance(x, np.ndarray) and not x.flags.writeable:
+        x = x.base
+    return small and x is None
+
+
 def _identity(x: Any) -> Any:
     if isinstance(x, (bool, int, float, complex)):
         return (type(x), repr(x))
@@ -135,7 +167,7 @@ def _number(x: Any) -> Any:
 
 def _same(x: Any, out: Var) -> Any:
     """x, if it has the shape and dtype of the result."""
-    return x if isinstance(x, Var) and x.type == out.type else None
+    return x if isinstance(x, (Var, np.ndarray)) and type_of(x) == out.type else None
 
 
 def _neutral(number: float, right_only: bool = False) -> Callable[..., Any]:

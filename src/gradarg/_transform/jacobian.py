@@ -20,9 +20,11 @@ from .reverse import Pullback, grad_as, recorded
 
 
 def _basis(value: Any) -> Any:
-    """All unit vectors of a value's space, along a new first axis."""
+    """All unit vectors of a value's space, along a new first axis; read-only."""
     n = math.prod(value.shape)
-    return np.eye(n, dtype=value.dtype).reshape((n, *value.shape))
+    units = np.eye(n, dtype=value.dtype)
+    units.flags.writeable = False
+    return units.reshape((n, *value.shape))
 
 
 def _zeros(value: Any) -> Any:
