@@ -69,6 +69,7 @@ def test_equal_constants_are_one_unless_they_can_change():
     one = RANDOM.standard_normal((4, 4))
     changing = one.T.copy()[1:].T
     one.flags.writeable = False
+
     def f(x, a, b):
         return ga.multiply(x, a) + ga.sin(ga.add(x, b))
 
