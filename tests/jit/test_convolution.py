@@ -72,6 +72,7 @@ def test_other_machines(registers, monkeypatch):
     monkeypatch.setattr(convolution, "registers", lambda: loops.Registers(*registers))
     check(normal(2, 12, 9, 20, dtype=np.float32), normal(24, 12, 3, 3, dtype=np.float32), padding=1)
     check(normal(2, 3, 8, 7), normal(9, 3, 2, 3), stride=2, padding=1)
+    check(normal(2, 16, 8, 10, dtype=np.float32), normal(18, 16, 3, 3, dtype=np.float32), padding=1)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

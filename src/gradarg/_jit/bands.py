@@ -78,6 +78,12 @@ class Plan:
         """How many sums of a column the registers hold beside a row and a number."""
         return min(14, (self.registers.count - self.vectors - 1) // self.vectors)
 
+    def rows_of(self, count: int) -> int:
+        """How many of `count` rows the micro-kernel takes: a divisor, if there is a good one."""
+        most = min(self.rows, count)
+        found = max(b for b in range(1, most + 1) if count % b == 0)
+        return most if found < most * 2 // 3 else found
+
     @property
     def pixels(self) -> int:
         n = self.spec.out[1]
@@ -191,3 +197,14 @@ def scratch(f: Function, *counts: int) -> list[str]:
         found.append(f.let(f"inttoptr i64 {address} to ptr"))
         address = f.let(f"add i64 {address}, {-(-count * item // 64) * 64}")
     return found
+
+
+def taken(plan: Plan) -> Function:
+    """Rows of the cotangents, channels last."""
+    s, padded = plan.spec, plan.padded
+    f = Function("take", "ptr noalias %g, ptr noalias %to, i64 %first, i64 %count", s.dtype)
+    with f.loop(0, "%count") as r:
+        row = f.let(f"add i64 {r}, %first")
+        source, to = f.at("%g", (row, s.out[1])), f.at("%to", (r, s.out[1] * padded))
+        move(f, source, to, (s.out[1], s.outputs), (math.prod(s.out), padded), plan.width)
+    return f

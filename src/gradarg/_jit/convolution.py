@@ -19,8 +19,8 @@ import numpy as np
 from .._core.stage import Equation
 from .._ops import window
 from . import native, planar, winograd
-from .bands import Plan, Spec, bands, pack, scratch, unpack
-from .loops import KERNEL, Function, microkernel, module, move, registers
+from .bands import Plan, Spec, bands, pack, scratch, taken, unpack
+from .loops import KERNEL, Function, microkernel, module, registers
 from .passes import type_of
 from .work import Work, aligned, empty
 
@@ -79,10 +79,7 @@ def gradient(plan: Plan) -> tuple[str, int, tuple[int, ...]]:
     s, padded = plan.spec, plan.padded
     together = s.places[1] if s.dilation[1] == 1 else 1  # places that lie side by side
     count = together * s.channels
-    most = plan.rows
-    block = max(b for b in range(1, most + 1) if count % b == 0)
-    if block < min(most, count) * 2 // 3:
-        block = min(most, count)
+    block = plan.rows_of(count)
     levels = [
         (None, s.stride[0] * plan.line * s.channels, s.out[1] * padded),
         (s.out[1], s.stride[1] * s.channels, padded),
@@ -93,9 +90,6 @@ def gradient(plan: Plan) -> tuple[str, int, tuple[int, ...]]:
         )
         for rows in {block, count % block} - {0}
     ]
-    one = replace(
-        s, channels=s.outputs, size=s.out, places=(1, 1), stride=(1, 1), low=(0, 0), spread=(1, 1)
-    )
     f = Function("k", KERNEL, s.dtype, internal=False)
     held = plan.lines(plan.band) * plan.line * s.channels, plan.band * s.out[1] * padded
     x, g = f.argument(0), f.argument(1)
@@ -128,19 +122,8 @@ def gradient(plan: Plan) -> tuple[str, int, tuple[int, ...]]:
                     c = f.at("%ends", (i, place[0]), (j, place[1]), (p, padded), (o, 1))
                     f.call(f"kernel{size}", ("ptr", a), ("ptr", b), ("ptr", c), ("i64", rows))
     size = sum(held) * f.bits // 8 + 256
-    text = module([pack(plan), taken(Plan(one, plan.registers), padded), *kernels, f])
+    text = module([pack(plan), taken(plan), *kernels, f])
     return text, size, (*s.places, s.channels, padded)
-
-
-def taken(plan: Plan, padded: int) -> Function:
-    """Rows of the cotangents, channels last."""
-    s = plan.spec
-    f = Function("take", "ptr noalias %g, ptr noalias %to, i64 %first, i64 %count", s.dtype)
-    with f.loop(0, "%count") as r:
-        row = f.let(f"add i64 {r}, %first")
-        source, to = f.at("%g", (row, s.out[1])), f.at("%to", (r, s.out[1] * padded))
-        move(f, source, to, (s.out[1], s.channels), (math.prod(s.out), padded), plan.width)
-    return f
 
 
 # ---- from an operation of the graph to a call
@@ -187,12 +170,15 @@ class Convolution:
 
     def __init__(self, equation: Equation, found: Spec, most: int) -> None:
         self.name, self.spec = equation.primitive.name, found
-        self.tile = 0 if self.name == "conv_weight" else winograd.tile(found, most)
+        self.tile = winograd.tile(found, most)
         plan = self.plan = Plan(found, registers(), self.tile or 1)
         self.planar = not self.tile and planar.serves(plan)
         self.shape = tuple(equation.outs[0].type.shape)
         if self.name == "conv_weight":
-            text, size, self.sums = gradient(plan)
+            if self.tile:
+                text, size, self.sums = winograd.gradient(plan, self.tile)
+            else:
+                text, size, self.sums = gradient(plan)
             ends = math.prod(self.sums) * np.dtype(found.dtype).itemsize
         else:
             if self.tile:
@@ -204,7 +190,7 @@ class Convolution:
             ends = 0
         extent = found.images * plan.bands
         self.work = Work(text, 2 if ends else 3, extent, size, ends, found.operations)
-        if self.tile:
+        if self.tile and not ends:
             text, extent, self.transformed = winograd.weights(plan, self.tile)
             self.prepare = Work(text, 2, extent, 0, 0, 0)
 
@@ -227,6 +213,8 @@ class Convolution:
         """The sums of all chunks, in the layout of weights."""
         ends = self.work(x, g).view(self.spec.dtype)
         sums = ends[:, : math.prod(self.sums)].sum(0).reshape(self.sums)
+        if self.tile:
+            sums = winograd.places(sums, self.tile)
         weights = sums[..., : self.spec.outputs].transpose(3, 2, 0, 1)
         return np.ascontiguousarray(weights).reshape(self.shape)
 
@@ -240,7 +228,7 @@ class Convolution:
             )
         if self.planar:
             inner = "for channels, pixels: sums of products in registers, of vectors of pixels"
-        if self.name == "conv_weight":
+        if self.name == "conv_weight" and not m:
             inner = f"for place, channels, {p.block} channels of the result: sums in registers"
         order = "first" if self.planar and self.name != "conv_weight" else "last"
         return (

@@ -4,7 +4,8 @@ A tile of m x m results needs (m + 2)**2 products for each pair of channels, in 
 
     y = A.T ((G w G.T) * (B.T x B)) A.
 
-The sum over the channels is a product of matrices for each of the (m + 2)**2 places.
+The sum over the channels is a product of matrices for each of the (m + 2)**2 places. As a function
+of w it is linear, and its transpose is the gradient: G.T (the sum of (A g A.T) * (B.T x B)) G.
 Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2016), section 4.
 """
 
@@ -14,7 +15,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .bands import Plan, bands, pack, scratch, unpack
+import numpy as np
+
+from .bands import Plan, bands, pack, scratch, taken, unpack
 from .loops import KERNEL, Function, microkernel, module
 
 _TILES = 56  # at once, so that what they become stays in the processor's own cache
@@ -183,3 +186,79 @@ def weights(plan: Plan, m: int) -> tuple[str, int, tuple[int, ...]]:
             for p, v in enumerate(v for line in _both(f, MATRICES[m][1], grid, n) for v in line):
                 f.store(v, f.at(b, p * blocks * each), n)
     return module([f]), blocks * s.channels, (points, blocks, s.channels, plan.block)
+
+
+def gradient(plan: Plan, m: int) -> tuple[str, int, tuple[int, ...]]:
+    """The module of the sums in the weight gradient, the bytes a thread needs, the sums' shape."""
+    s, n, padded = plan.spec, plan.width, plan.padded
+    points, across = (m + 2) ** 2, s.out[1] // m
+    rows = max(1, min(plan.band // m, _TILES // across))  # of tiles, at once
+    of_inputs, of_results = rows * across * s.channels + n, rows * across * padded + n
+    block = plan.rows_of(s.channels)
+    levels = [(None, s.channels, padded)]
+    kernels = [
+        microkernel(f"kernel{r}", s.dtype, (r, plan.vectors, n), 1, levels, padded, True)
+        for r in {block, s.channels % block} - {0}
+    ]
+    f = Function("k", KERNEL, s.dtype, internal=False)
+    x, g = f.argument(0), f.argument(1)
+    held = (
+        plan.lines(plan.band) * plan.line * s.channels, plan.band * s.out[1] * padded,
+        points * of_inputs, points * of_results,
+    )  # fmt: skip
+    image, cotangents, inputs, results = scratch(f, *held)
+    if padded != s.outputs:
+        f.zero(cotangents, held[1])
+    for i, row in bands(f, plan, False):
+        count = f.smaller(plan.band, f.index((row, -1), s.out[0]))
+        source = f.at(x, (i, s.channels * math.prod(s.size)))
+        first, lines = f.index(row, -s.low[0]), f.index(count, 2)
+        f.call("pack", ("ptr", source), ("ptr", image), ("i64", first), ("i64", lines))
+        source = f.at(g, (i, s.outputs * math.prod(s.out)))
+        f.call("take", ("ptr", source), ("ptr", cotangents), ("i64", row), ("i64", count))
+        down = f.let(f"sdiv i64 {count}, {m}")
+        with f.loop(0, down, rows) as r:
+            tiles = f.index((f.smaller(rows, f.index((r, -1), down)), across))
+            a = f.at(image, (r, m * plan.line * s.channels))
+            f.call("inputs", ("ptr", a), ("ptr", inputs), ("i64", tiles))
+            b = f.at(cotangents, (r, m * s.out[1] * padded))
+            f.call("spread", ("ptr", b), ("ptr", results), ("i64", tiles))
+            whole = s.channels - s.channels % block
+            with f.loop(0, points) as point:
+                for low, high in ((0, whole), (whole, s.channels)):
+                    if low == high:
+                        continue
+                    size = min(block, high - low)
+                    with f.loop(low, high, size) as c, f.loop(0, padded, plan.block) as o:
+                        a = f.at(inputs, (point, of_inputs), (c, 1))
+                        b = f.at(results, (point, of_results), (o, 1))
+                        to = f.at("%ends", (point, s.channels * padded), (c, padded), (o, 1))
+                        f.call(f"kernel{size}", ("ptr", a), ("ptr", b), ("ptr", to), ("i64", tiles))
+    before = _inputs(plan, m, across, of_inputs), _spread(plan, m, across, of_results)
+    text = module([pack(plan), taken(plan), *before, *kernels, f])
+    return text, sum(held) * f.bits // 8 + 512, (points, s.channels, padded)
+
+
+def _spread(plan: Plan, m: int, across: int, apart: int) -> Function:
+    """A g A.T of each tile of cotangents, for each channel."""
+    s, n = plan.spec, plan.width
+    f = Function("spread", "ptr noalias %x, ptr noalias %to, i64 %count", s.dtype)
+    c, back = plan.padded, list(zip(*MATRICES[m][2]))
+    for t, row, column in _each_tile(f, across):
+        x = f.at("%x", (row, m * s.out[1] * c), (column, m * c))
+        to = f.at("%to", (t, c))
+        with f.loop(0, c, n) as k:
+            a, b = f.at(x, (k, 1)), f.at(to, (k, 1))
+            grid = [
+                [f.load(f.at(a, (i * s.out[1] + j) * c), n) for j in range(m)] for i in range(m)
+            ]
+            for p, v in enumerate(v for line in _both(f, back, grid, n) for v in line):
+                f.store(v, f.at(b, p * apart), n)
+    return f
+
+
+def places(sums: Any, m: int) -> Any:
+    """G.T u G, from the sums of the products to the places of the window."""
+    g = np.array(MATRICES[m][1], sums.dtype)
+    back = np.kron(g, g).T @ sums.reshape(len(sums), -1)
+    return back.reshape(3, 3, *sums.shape[1:])
