@@ -499,10 +499,11 @@ def jit(
 
     In float32, `ga.conv` with windows of 3 x 3 and a stride of 1, from and to at least 16 channels,
     sums by Winograd's F(2 x 2, 3 x 3) where the result is even in size, and so do its gradients. It
-    takes half the time, and is no less exact: of 64 channels of normal numbers the root mean square error is 2.7e-7 of the
-    result's, that of the direct sum 4.2e-7. But an infinity makes NaN of the results beside those
-    that it reaches. `winograd=0` sums directly; `winograd=4` has tiles of 4 x 4 where these fit:
-    faster again, with an error of 1.7e-6 (at worst 3.3e-5, where the others have 2e-6 and 4e-6).
+    takes half the time, and is no less exact: of 64 channels of normal numbers the root mean square
+    of the error is 2.7e-7 of the result's, that of the direct sum 4.2e-7. But an infinity makes NaN
+    of the results beside those that it reaches. `winograd=0` sums directly; `winograd=4` has tiles
+    of 4 x 4 where these fit: faster again, with an error of 1.7e-6 (at worst 3.3e-5, where the
+    others have 2e-6 and 4e-6).
 
     >>> import gradarg as ga, numpy as np
     >>> f = ga.jit(lambda x: np.sum(np.tanh(x) * x))
