@@ -302,7 +302,7 @@ def test_dependent_columns_have_no_qr():
 
 def test_defective_matrices():
     for f in (
-        lambda a: np.sum(np.linalg.eigvals(a) ** 2),
+        lambda a: np.real(np.sum(np.linalg.eigvals(a) ** 2)),
         lambda a: np.sum(np.abs(np.linalg.eig(a)[1][0])),
     ):
         with pytest.raises(ga.DerivativeError, match=r"eig(vals)?: .*defective"):

@@ -1,5 +1,6 @@
 """Every public function of arrays, against NumPy's, in each way that it can be called."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from gradarg._namespace import (
 from gradarg.testing import check_grads
 from tests.ops.call import Call
 from tests.ops.calls import CALLS
-from tests.ops.checks import leaves, narrowed, same
+from tests.ops.checks import direction, leaves, narrowed, same
 from tests.ops.searching_calls import DEPENDS_ON_VALUES
 
 MODULES = (
@@ -83,6 +84,17 @@ def values_of(result: Any) -> list[Any]:
     return [x.value[()] if isinstance(x, ga.Tensor) else np.asarray(x)[()] for x in leaves(result)]
 
 
+def ways(call: Call) -> list[Any]:
+    """How a user of NumPy writes the call: its function of that name, and the method."""
+    out = []
+    if call.numpy is not None and call.name not in NUMBERS_ALONE:
+        out.append(call.numpy)
+    method = getattr(ga.Tensor, call.name, None)
+    if isinstance(call.args[0], np.ndarray) and callable(method) and call.name not in IN_PLACE:
+        out.append(method)
+    return out
+
+
 every = pytest.mark.parametrize("call", CALLS, ids=str)
 of_arrays = [c for c in CALLS if taken_apart(c)[1] and c.name not in OF_SHAPES]
 smooth = pytest.mark.parametrize("call", [c for c in of_arrays if c.smooth], ids=str)
@@ -117,13 +129,7 @@ def test_arrays_in_arrays_out(call: Call):
 def test_tensors_in_tensors_out(call: Call):
     f, arrays = taken_apart(call)
     expected = values_of(call.expected())
-    ways = [call.function]
-    if call.numpy is not None and call.name not in NUMBERS_ALONE:
-        ways.append(call.numpy)
-    method = getattr(ga.Tensor, call.name, None)
-    if isinstance(call.args[0], np.ndarray) and callable(method) and call.name not in IN_PLACE:
-        ways.append(method)
-    for way in ways:
+    for way in (call.function, *ways(call)):
         found = f(*map(ga.Tensor, arrays), function=way)
         assert all(isinstance(x, ga.Tensor) for x in leaves(found))
         same(values_of(found), expected, rtol=1e-12, atol=1e-14)
@@ -145,6 +151,20 @@ def test_single_precision(call: Call):
 def test_derivatives(call: Call):
     f, arrays = taken_apart(call)
     check_grads(f, arrays, order=2)
+
+
+def test_calls_of_numpy_have_these_derivatives():
+    """As `np.f(x)` and as `x.f()`, those of `ga.f(x)`, which are held against differences above."""
+    tried = set()
+    for call in (c for c in of_arrays if c.smooth):
+        f, arrays = taken_apart(call)
+        tangents = direction(tuple(arrays), np.random.default_rng(1))
+        expected = leaves(ga.jvp(f, tuple(arrays), tangents)[1])
+        for way in ways(call):
+            found = ga.jvp(partial(f, function=way), tuple(arrays), tangents)[1]
+            same(leaves(found), expected, rtol=1e-12, atol=1e-14)
+            tried.add(str(call))
+    assert len(tried) > 1000
 
 
 @of_known_shape
