@@ -149,9 +149,17 @@ class Bound:
             self.function: Callable[..., Any] = self._by_ctypes
         elif self.large:
             self.function = self._parallel
+        elif self._sums_near():
+            self.extra = False
+            self.function = self._call(0)
         else:
             self.serial = self._call(0)  # keeps the interpreter's lock
             self.function = self._serial_with_sums if self.extra else self.serial
+
+    def _sums_near(self) -> bool:
+        """Whether all sums are few numbers, which the call itself has room for."""
+        few = 0 < self.runner.totals <= native.NEAR // 128 and not self.runner.columns
+        return few and self.scratch <= native.NEAR
 
     def _call(self, chunks: int, workers: pool.Pool | None = None) -> Any:
         slots = {
@@ -164,6 +172,7 @@ class Bound:
             native.SCRATCH_STEP: self.scratch if self.extra else 0,
             native.ENDS_STEP: self.padded * 8,
             native.JOB: workers.address if workers else 0,
+            native.TOTALS: 0 if self.extra else self.runner.totals,
         }
         calls: list[Any] = []
 

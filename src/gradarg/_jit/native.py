@@ -32,6 +32,7 @@ from .native_ir import (
     KIND,
     LAYOUT,
     MOST,
+    NEAR,
     NEXT,
     NONE,
     NOTHING,
@@ -40,6 +41,7 @@ from .native_ir import (
     SCRATCH_STEP,
     SEQUENCE,
     SLOTS,
+    TOTALS,
     WAKE,
     calls_ir,
     threads_ir,
@@ -102,7 +104,7 @@ def _methods() -> tuple[Any, Any]:
 
     for name in (
         "PyObject_Vectorcall", "PyEval_SaveThread", "PyEval_RestoreThread", "Py_IncRef",
-        "PyTuple_New", "PyTuple_SetItem",
+        "PyTuple_New", "PyTuple_SetItem", "PyFloat_FromDouble",
     ):  # fmt: skip
         at = ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
         llvm.add_symbol(name, at)
@@ -143,6 +145,8 @@ def _builtin(
 def call(slots: dict[int, int], fallback: Callable[..., Any], wake: Any = None) -> Any:
     """A builtin that runs a kernel on arrays; it gives others to the fallback.
 
+    It returns None, or a tuple of floats where the slots ask for totals.
+
     `wake()` is called, and returns None, when a job has been given to a pool.
     """
     kinds = {KIND: id(np.float32), OTHER_KIND: id(np.float64), ARRAY_KIND: id(np.ndarray)}
@@ -171,8 +175,10 @@ __all__ = [
     "KERNEL",
     "LAYOUT",
     "MOST",
+    "NEAR",
     "ROWS",
     "SCRATCH_STEP",
+    "TOTALS",
     "address",
     "call",
     "head",

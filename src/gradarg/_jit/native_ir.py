@@ -45,6 +45,8 @@ LAYOUT = _layout()
 FUNCTION, ARRAYS, ROWS, COLUMNS, EXTENT, CHUNKS, SCRATCH_STEP, ENDS_STEP, JOB, FALLBACK = range(10)
 # addresses differ from run to run: not in IR
 KIND, OTHER_KIND, ARRAY_KIND, NONE, WAKE, SLOTS = 10, 11, 12, 13, 14, 16
+TOTALS = 15  # of a call without threads: how many sums come back as floats
+NEAR = 4096  # bytes of scratch that such a call has; it has room for NEAR // 128 totals
 # Slots of a job; those that threads write to are 128 bytes apart.
 NEXT, SEQUENCE, ACTIVE, JOB_SLOTS = 16, 32, 48, 64
 NOTHING = 1 << 61  # of a counter: all chunks are taken
@@ -182,7 +184,7 @@ def calls_ir() -> str:
         "fn": FUNCTION, "arrays": ARRAYS, "rows": ROWS, "columns": COLUMNS, "extent": EXTENT,
         "chunks": CHUNKS, "scratchstep": SCRATCH_STEP, "endsstep": ENDS_STEP, "job": JOB,
         "fallback": FALLBACK, "array": ARRAY_KIND, "single": KIND, "double": OTHER_KIND,
-        "nothing": NONE, "wake": WAKE,
+        "nothing": NONE, "wake": WAKE, "totals": TOTALS,
     }  # fmt: skip
     loads = "\n".join(f"  %{n}v = load i64, ptr %{n}" for n in plan)
     numbers = {
@@ -199,12 +201,15 @@ declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
 declare void @Py_IncRef(ptr)
 declare ptr @PyTuple_New(i64)
+declare ptr @PyFloat_FromDouble(double)
 declare i32 @PyTuple_SetItem(ptr, i64, ptr)
 
 define ptr @call(ptr %self, ptr %given, i64 %count) {{
 entry:
   %pointers = alloca [{MOST + 2} x ptr]
   %own = alloca [{JOB_SLOTS} x i64], align 64
+  %near = alloca [{NEAR} x i8], align 128
+  %sums = alloca [{NEAR // 128} x double]
   %planp = getelementptr i8, ptr %self, i64 {data}
   %plan = load ptr, ptr %planp
 {_slots("%plan", plan)}
@@ -255,6 +260,31 @@ ready:
   %direct = icmp eq i64 %chunksv, 0
   br i1 %direct, label %alone, label %shared
 alone:
+  %counted = icmp ne i64 %totalsv, 0
+  br i1 %counted, label %sum, label %plain
+sum:
+  call void %f(ptr %pointers, i64 %rowsv, i64 %columnsv, i64 0, i64 %extentv,
+    ptr %near, ptr %sums)
+  %tuple = call ptr @PyTuple_New(i64 %totalsv)
+  %notuple = icmp eq ptr %tuple, null
+  br i1 %notuple, label %failed, label %pack
+pack:
+  %o = phi i64 [0, %sum], [%o1, %put]
+  %moreo = icmp slt i64 %o, %totalsv
+  br i1 %moreo, label %new, label %packed
+new:
+  %sump = getelementptr double, ptr %sums, i64 %o
+  %sumv = load double, ptr %sump
+  %item = call ptr @PyFloat_FromDouble(double %sumv)
+  %noitem = icmp eq ptr %item, null
+  br i1 %noitem, label %failed, label %put
+put:
+  %ignored = call i32 @PyTuple_SetItem(ptr %tuple, i64 %o, ptr %item)
+  %o1 = add i64 %o, 1
+  br label %pack
+packed:
+  ret ptr %tuple
+plain:
   call void %f(ptr %pointers, i64 %rowsv, i64 %columnsv, i64 0, i64 %extentv,
     ptr %scratch, ptr %ends)
   br label %out

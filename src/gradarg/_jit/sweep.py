@@ -76,7 +76,7 @@ class _Sweep(Bound):
     """Kernels without sums, bound together."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
-        self.parts = parts
+        self.parts, self.runner = parts, parts[0][0]  # any: none has sums
         self.times = [r.nanoseconds(rows, columns) for r, rows, columns in parts]
         self.inputs: list[bool] = []  # of each array
         for runner, _, _ in parts:
