@@ -22,7 +22,6 @@ from .nest import REDUCTIONS, Affine, Index, Nest, Root, Space
 
 _EXTREME = {"max": "maximum", "min": "minimum"}
 _FIRST = {"sum": "0.0", "end_sum": "0.0", "max": "0xFFF0000000000000", "min": "0x7FF0000000000000"}
-_SCRATCH, _ENDS = 1, 2  # scopes
 
 
 class NestEmitter(Emitter):
@@ -37,6 +36,15 @@ class NestEmitter(Emitter):
         self.memo: dict[Any, str | None] = {}
         self.allocas: list[str] = []
         self.count = 0
+
+    @property
+    def scopes(self) -> int:
+        """Inputs, each output, and the cells of each reduction."""
+        return 3 + len(self.outputs) + len(self.nest.cells)
+
+    def scope_of(self, v: Value) -> str:
+        """What the cells of a reduction, or of what is kept, share no memory with."""
+        return self.tag(3 + len(self.outputs) + list(self.nest.cells).index(id(v)))
 
     def function(self) -> str:
         nest, code = self.nest, self.code
@@ -128,8 +136,7 @@ class NestEmitter(Emitter):
         spaces = nest.spaces(level)
         for root in (r for s in spaces for r in s.roots):
             if root.value is not root.operand and nest.how[id(root.value)] == "inner":
-                start, _, sizes = nest.cells[id(root.value)]
-                self.fill(start, math.prod(sizes), _FIRST[root.value.op])
+                self.fill(root.value)
         for space in spaces:
             roots = [r for r in space.roots if self.alive(r, nest.shared)]
             with self.only(
@@ -137,10 +144,13 @@ class NestEmitter(Emitter):
             ):
                 self.loops(space, space.classes, roots)
 
-    def fill(self, start: int, count: int, x: str) -> None:
+    def fill(self, v: Value) -> None:
+        """Begin a reduction."""
+        start, _, sizes = self.nest.cells[id(v)]
+        count, x = math.prod(sizes), _FIRST[v.op]
         with self.loop(str(start), str(start + count)) as i:
             at = self.code.let(f"getelementptr inbounds double, ptr %scratch, i64 {i}")
-            self.code.line(f"store double {x}, ptr {at}, {self.tag(_SCRATCH)}")
+            self.code.line(f"store double {x}, ptr {at}, {self.scope_of(v)}")
 
     def alive(self, root: Root, classes: tuple[int, ...]) -> bool:
         """Whether a root goes as far as the pieces of these loops."""
@@ -239,7 +249,7 @@ class NestEmitter(Emitter):
                 else:
                     x = self.number(self.combined(root.value, index))
                     x, to = self.widened(x), self.cell(root.value, fixed)
-                    code.line(f"store double {x}, ptr {to}, {self.tag(_SCRATCH)}")
+                    code.line(f"store double {x}, ptr {to}, {self.scope_of(root.value)}")
                 continue
             total: str | None = None
             for inside in self.written(root, kept=False):
@@ -267,7 +277,7 @@ class NestEmitter(Emitter):
         """Into the cell of a reduction."""
         code, v = self.code, root.value
         to = self.cell(v, fixed)
-        scope = self.tag(_ENDS if self.nest.how[id(v)] == "end" else _SCRATCH)
+        scope = self.scope_of(v)
         old = code.let(f"load double, ptr {to}, {scope}")
         new = self.joined(v.op, old, self.widened(x), "double")
         code.line(f"store double {new}, ptr {to}, {scope}")
@@ -322,7 +332,7 @@ class NestEmitter(Emitter):
         if nest.how.get(id(v)) == "inner":
             fixed = {c: i[2] for c, i in zip(nest.axes[id(v)], index) if c in nest.written}
             at = self.cell(v, fixed)
-            x = code.let(f"load double, ptr {at}, {self.tag(_SCRATCH)}")
+            x = code.let(f"load double, ptr {at}, {self.scope_of(v)}")
             return code.let(f"fptrunc double {x} to float") if code.type == "float" else x
         return self.combined(v, index)
 
