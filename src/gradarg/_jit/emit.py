@@ -798,6 +798,7 @@ def written(emitter: Emitter, triple: str, layout: str) -> str:
         f"!{n} = distinct !{{!{n}, !{n + 1}, !{n + 2}}}",
         f'!{n + 1} = !{{!"llvm.loop.unroll.disable"}}',
         f'!{n + 2} = !{{!"llvm.loop.vectorize.enable", i1 false}}',
+        f"!{n + 3} = distinct !{{!{n + 3}, !{n + 1}}}",
     ]
     if "@flush" in body:
         body += FLUSH

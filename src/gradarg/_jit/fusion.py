@@ -57,6 +57,12 @@ class Group:
     sources: list[Any] = field(default_factory=list)  # what the inputs are
     values: list[Value] = field(default_factory=list)
 
+    general = False
+
+    def holds(self, shape: tuple[int, ...]) -> bool:
+        """Whether an operation of this shape may belong here, whatever it reads."""
+        return self.shape == shape
+
     # ---- what a value is, seen from the iteration shape
 
     def place(self, shape: tuple[int, ...]) -> tuple[str, int | None]:
@@ -486,11 +492,13 @@ class _Planning:
         reduces = id(equation.primitive) in _REDUCTIONS or equation.primitive is structure.gather
         type = type_of(equation.inputs[0]) if reduces else equation.outs[0].type
         shape = tuple(type.shape)
-        candidates += [g for g in self.groups[-3:] if g.shape == shape and g not in candidates]
+        made = list(candidates)
+        candidates += [g for g in self.groups[-3:] if g.holds(shape) and g not in candidates]
         first = self.wider is not None and (
             any(self.scattered(v) for v in views) or self.comes_back(equation)
         )
-        for group in sorted(candidates, key=lambda g: -g.number):
+        # what makes an operand comes first, where it takes operations of any shape
+        for group in sorted(candidates, key=lambda g: (g.general and g in made, g.number))[::-1]:
             joined = self.joined(group, equation, views, first)
             if joined is not None:
                 return joined
@@ -514,7 +522,7 @@ class _Planning:
         self, group: Group, equation: Equation, views: list[Equation], first: bool
     ) -> Group | None:
         """The group, or a wider one in its place, with an operation taken in; else None."""
-        general = hasattr(group, "join_all")
+        general = group.general
         view = self.is_view(equation)  # taken in later, with what uses it
         for wide in (True,) if general else (True, False) if first else (False, True):
             if wide and view:

@@ -30,6 +30,11 @@ class General(Group):
 
     absorbed: set[Var] = field(default_factory=set)  # views: nobody else has them from here
 
+    general = True
+
+    def holds(self, shape: tuple[int, ...]) -> bool:
+        return any(v.shape == shape for v in self.made.values())
+
     def read(self, x: Any, _shape: tuple[int, ...] | None = None) -> Value:
         """The value of an operand: made in this group, a number, or an input."""
         if isinstance(x, Var) and x in self.made:
@@ -87,9 +92,11 @@ class General(Group):
             plain = all(a.op in _ELEMENTWISE.values() or a.op == "input" for a in args)
             if plain and all(a.shape == v.shape for a in args):
                 return v
-            size = max((math.prod(w.shape) for w in self.values), default=0)
-            if v.op in HEAVY and math.prod(v.shape) * _LIGHT < size and not _follows_reduction(v):
-                raise Refused("it would be computed again for many elements")
+            size = max(math.prod(w.shape) for w in self.values)
+            for w in self.values:
+                few = w.op in HEAVY and math.prod(w.shape) * _LIGHT < size
+                if few and not _follows_reduction(w):
+                    raise Refused(f"{w.op} would be computed again for many elements")
         self.nest([*(w for var, w in self.made.items() if var not in self.absorbed), v])
         return v
 

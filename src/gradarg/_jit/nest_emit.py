@@ -95,7 +95,8 @@ class NestEmitter(Emitter):
         code.label(body)
         yield i
         code.line(f"store i64 {code.let(f'add nuw nsw i64 {i}, {step}')}, ptr {at}")
-        code.line(f"br label %{head}")
+        # vectors are LLVM's, but copies of a short loop take long to compile
+        code.line(f"br label %{head}, !llvm.loop !{4 + 3 * self.scopes}")
         code.label(end)
 
     @contextlib.contextmanager
