@@ -45,7 +45,7 @@ class General(Group):
             raise Refused("it has no elements")
         diagonal = None if known else _diagonal(x)
         if diagonal is not None and type.dtype == self.float:
-            v = self.inputs[id(x)] = self.keep(Value("eye", (), "M", "f", {"k": diagonal}))
+            v = self.inputs[id(x)] = self.keep(Value("eye", (), "M", "f", diagonal))
         else:
             v = super().read(x, tuple(type.shape))
         v.shape = tuple(type.shape) if v.op != "number" else ()
@@ -208,14 +208,16 @@ def _follows_reduction(v: Value) -> bool:
     return False
 
 
-def _diagonal(x: Any) -> int | None:
-    """Which diagonal of a constant is 1, where all else is 0."""
+def _diagonal(x: Any) -> dict[str, Any] | None:
+    """Which diagonal of a constant is one number, where all else is 0; and that number."""
     if not isinstance(x, np.ndarray) or x.ndim != 2 or min(x.shape) < 2 or x.dtype.kind != "f":
         return None
     (columns,) = np.nonzero(x[0])
     (rows,) = np.nonzero(x[:, 0])
     k = int(columns[0]) if columns.size else -int(rows[0]) if rows.size else 0
-    return k if np.array_equal(x, np.eye(len(x), x.shape[1], k)) else None
+    number = x[0, k] if k >= 0 else x[-k, 0]
+    same = np.array_equal(x, number * np.eye(len(x), x.shape[1], k))
+    return {"k": k, "number": float(number)} if same else None
 
 
 # ---- what a view is

@@ -347,10 +347,10 @@ class NestEmitter(Emitter):
         if v.op == "eye":
             (c, i, m), (d, j, n) = index
             if (c, i) == (d, j):
-                return code.number(1) if m + v.params["k"] == n else None
+                return code.number(v.params["number"]) if m + v.params["k"] == n else None
             one = self.spot(c, i, m + v.params["k"]), self.spot(d, j, n)
             here = code.let(f"icmp eq i64 {one[0]}, {one[1]}")
-            return code.select(here, code.number(1), code.number(0))
+            return code.select(here, code.number(v.params["number"]), code.number(0))
         if v.op == "place":
             for (start, n, _, _), place, whole in zip(v.params["parts"], index, v.shape):
                 if n != whole and not self.inside(place, start, n):

@@ -211,7 +211,9 @@ class Program:
         self.takes_floats = False
         self._scope[name] = runner.bound(rows, columns)
         arrays = [  # of any layout: the runner sees to it
-            f"integers({self._shown(x)})"
+            self._constant(np.ascontiguousarray(x))  # once, not in every call
+            if isinstance(x, np.ndarray) and dtype != "i"
+            else f"integers({self._shown(x)})"
             if dtype == "i" and type_of(x).dtype != np.int64
             else self._shown(x)
             for x, (_, dtype) in zip(sources, kernel.inputs)
