@@ -69,7 +69,9 @@ def _size(x: Any) -> int:
 
 
 def _flops(equation: Equation) -> int:
-    name = equation.primitive.name
+    name, params = equation.primitive.name, equation.params
+    if "body" in params:  # of a while_loop, one step
+        return int(params.get("length", 1)) * sum(map(_flops, params["body"].graph.equations))
     out = sum(o.type.size for o in equation.outs)
     if name in _VIEWS or name in ("place", "astype"):
         return 0

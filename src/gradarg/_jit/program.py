@@ -150,10 +150,11 @@ class Program:
         elif made is not None:
             name = f"{equation.primitive.name}_{len(self.operations)}"
             self.operations[name] = self._scope[name] = made
-            (out,) = equation.outs
-            self.new.add(out)
+            self.new.update(equation.outs)
             given = ", ".join(map(self._shown, equation.inputs))
-            self._lines += [f"    # {made.spec}", f"    {self._names[out]} = {name}({given})"]
+            outs = ", ".join(self._names[o] for o in equation.outs)
+            comma = "," if equation.primitive.multi else ""
+            self._lines += [f"    # {made.spec}", f"    {outs}{comma} = {name}({given})"]
             return
         name = f"{equation.primitive.name}_".replace(".", "_")
         if not name.isidentifier():
