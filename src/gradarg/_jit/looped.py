@@ -19,7 +19,7 @@ from .._transform.graph import Graph
 from .._transform.loops import SCAN, WHILE
 from . import compiler, native, vector_math
 from .buffers import LEAST, recycled
-from .engine import SERIAL, _Bound
+from .engine import SERIAL, Bound
 from .expansion import expanded
 from .kernel import HEAVY
 from .loop_code import DTYPES, MOVES, Index, Place, Unfit, Writer, contiguous, same_but_ones
@@ -470,7 +470,7 @@ def _base(w: Writer, x: Any) -> Any:
 # ---- to run
 
 
-class Looped(_Bound):
+class Looped(Bound):
     """A loop that has been compiled: a function of the arrays of its operation."""
 
     def __init__(self, equation: Equation) -> None:
@@ -490,12 +490,12 @@ class Looped(_Bound):
             graph, self.lifted = lifted(graph)
             carries, length, reverse = params["carries"], params["length"], params["reverse"]
         self.loop = Loop(graph, test, consts + len(self.lifted), carries, length, reverse)
-        (address,) = compiler.functions(self.loop.text, "k")
+        (self.address,) = compiler.functions(self.loop.text, "k")
         native.ready()
         self.types = [o.type for o in equation.outs]
         many = len(equation.inputs) + len(self.lifted)
         self.kernel = SimpleNamespace(inputs=[None] * many, name=self.loop.graph.name)
-        self.runner = SimpleNamespace(address=address, columns=0)  # type: ignore[assignment]
+        self.runner = SimpleNamespace(address=self.address, columns=0)  # type: ignore[assignment]
         self.rows = self.columns = self.width = 1
         self.extent, self.count = self.loop.tiles, many + len(self.types)
         steps = length or 1000
