@@ -257,40 +257,47 @@ def _lowest(dtype: Any) -> Any:
     return -np.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
 
 
-def _largest(x: Any, window: Sizes, **at: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """For each place of the window: where x is largest there, those outputs, and the inputs."""
-    size = _sized(x)
-    shape = (*x.shape[:2], *output_sizes(size, window, **at))
-    best, chosen = np.full(shape, _lowest(x.dtype), x.dtype), np.full(shape, -1, np.int32)
-    places = list(overlaps(size, window, **at))
-    for k, (_, outputs, inputs) in enumerate(places):
-        here, most, choice = x[inputs], best[outputs], chosen[outputs]
-        better = (here > most) | (choice < 0) | (here != here)  # NaN is the largest
-        np.copyto(most, here, where=better)
-        np.copyto(choice, np.int32(k), where=better)
-    for k, (_, outputs, inputs) in enumerate(places):
-        yield chosen[outputs] == k, outputs, inputs
-
-
-def _max_pool(t: Any, x: Any, window: Sizes, **at: Any) -> Any:
-    size = _sized(x)
-    shape = (*x.shape[:2], *output_sizes(size, window, **at))
-    if t is x:
-        y = np.full(shape, _lowest(x.dtype), x.dtype)
-        for _, outputs, inputs in overlaps(size, window, **at):
-            np.maximum(y[outputs], x[inputs], out=y[outputs])
-        return y
-    y = np.zeros(shape, t.dtype)
-    for here, outputs, inputs in _largest(x, window, **at):
-        np.copyto(y[outputs], t[inputs], where=here)
+def _largest(x: Any, window: Sizes, **at: Any) -> Any:
+    """The maximum over each window."""
+    y = np.full((*x.shape[:2], *output_sizes(_sized(x), window, **at)), _lowest(x.dtype), x.dtype)
+    for _, outputs, inputs in overlaps(_sized(x), window, **at):
+        np.maximum(y[outputs], x[inputs], out=y[outputs])
     return y
 
 
+def _chosen(x: Any, window: Sizes, **at: Any) -> Any:
+    """Where the maximum of each window is: (N, C, outputs), places in the plane; -1 for none.
+
+    The first of equal numbers; of several NaN the last.
+    """
+    best, size = _largest(x, window, **at), _sized(x)
+    numbers = np.arange(math.prod(size)).reshape(1, 1, *size)
+    chosen = np.full(best.shape, -1)
+    places = list(overlaps(size, window, **at))
+    for _, outputs, inputs in reversed(places):
+        np.copyto(chosen[outputs], numbers[inputs], where=x[inputs] == best[outputs])
+    if np.isnan(best).any():
+        for _, outputs, inputs in places:
+            np.copyto(chosen[outputs], numbers[inputs], where=np.isnan(x[inputs]))
+    return chosen.reshape(*x.shape[:2], math.prod(best.shape[2:]))
+
+
+def _max_pool(t: Any, x: Any, window: Sizes, **at: Any) -> Any:
+    if t is x:
+        return _largest(x, window, **at)
+    chosen = _chosen(x, window, **at)
+    flat = t.reshape(*t.shape[:2], math.prod(t.shape[2:]))
+    y = np.where(chosen < 0, 0, np.take_along_axis(flat, chosen, 2)).astype(t.dtype, copy=False)
+    return y.reshape(*t.shape[:2], *output_sizes(_sized(x), window, **at))
+
+
 def _max_unpool(g: Any, x: Any, size: Sizes, window: Sizes, **at: Any) -> Any:
-    t = np.zeros(x.shape, g.dtype)
-    for here, outputs, inputs in _largest(x, window, **at):
-        np.add(t[inputs], g[outputs], out=t[inputs], where=here)
-    return t
+    chosen, wide = _chosen(x, window, **at).reshape(-1), math.prod(size)
+    planes = np.repeat(np.arange(x.shape[0] * x.shape[1]) * wide, math.prod(g.shape[2:]))
+    there = chosen >= 0
+    t = np.zeros(x.size, g.dtype)
+    np.add.at(t, (planes + chosen)[there], g.reshape(-1)[there])
+    return t.reshape(x.shape)
 
 
 def _constant(_g: Any, _o: Any, _t: Any, _x: Any, **_k: Any) -> Any:
