@@ -110,7 +110,7 @@ def describe(function: Any) -> str:
     while hasattr(function, "__wrapped__"):  # of grad(f), the place of f
         function = function.__wrapped__
     code = getattr(function, "__code__", None)
-    return f"{name}, {code.co_filename}:{code.co_firstlineno}" if code else name
+    return f"{name}, {code.co_filename}:{code.co_firstlineno}" if code else str(name)
 
 
 def bind(primitive: Primitive, args: Sequence[Any], params: dict[str, Any] = _NO_PARAMS) -> Any:
