@@ -106,7 +106,9 @@ class Trace:
 
 def describe(function: Any) -> str:
     """A function's name, file and line, for messages."""
-    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", repr(function))
+    # ufuncs have no __qualname__ before NumPy 2.1, and other objects no name at all
+    names = (getattr(function, n, None) for n in ("__qualname__", "__name__"))
+    name: str = next(filter(None, names), repr(function))
     while hasattr(function, "__wrapped__"):  # of grad(f), the place of f
         function = function.__wrapped__
     code = getattr(function, "__code__", None)
