@@ -102,6 +102,13 @@ def test_products_of_matrices_in_recycled_memory_are_the_callers_own():
     np.testing.assert_allclose(one, x @ x)
     np.testing.assert_allclose(turned, (x @ x).T)
     np.testing.assert_allclose(other, 2 * (x @ x))
+    assert not np.shares_memory(one, turned) and turned.flags.writeable
+    only = ga.jit(lambda x: (x + 1).T)
+    first, second = only(x), only(x)
+    assert not np.shares_memory(first, second)
+    first[0] = 7.0
+    np.testing.assert_array_equal(second, x.T + 1)
+    np.testing.assert_array_equal(only(x), x.T + 1)
     one[0] = 7.0
     np.testing.assert_allclose(f(x, x)[0], x @ x)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import keyword
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -72,14 +73,26 @@ class Program:
                 self._kernel(kernel, sources, stored, group, backend.made)
         self._launch()
         outputs = self.graph.outputs
+        whole = self.new | self._sole_views()
         self.fresh = len({id(o) for o in outputs}) == len(outputs) and all(
-            isinstance(o, Var) and o in self.new for o in outputs
+            isinstance(o, Var) and o in whole for o in outputs
         )
         outs = "".join(f"{self._shown(o)}, " for o in self.graph.outputs)
         self._lines.append(f"    return ({outs})")
         self.source = "\n".join(self._lines)
         exec(compile(self.source, f"<program of {graph.name}>", "exec"), self._scope)
         self.run: Callable[..., tuple[Any, ...]] = self._scope["program"]
+
+    def _sole_views(self) -> set[Var]:
+        """Views of new arrays that nobody else reads: as good as new."""
+        equations = self.graph.equations
+        read = [*self.graph.outputs, *(i for e in equations for i in e.inputs)]
+        uses = Counter(i for i in read if isinstance(i, Var))
+        return {
+            e.outs[0] for e in equations
+            if e.primitive in _VIEWS and isinstance(e.inputs[0], Var)
+            and uses[e.inputs[0]] == 1 and e.inputs[0] in self.new
+        }  # fmt: skip
 
     def _shown(self, x: Any) -> str:
         if isinstance(x, Var):
