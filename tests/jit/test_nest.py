@@ -130,7 +130,16 @@ def test_what_was_done_is_said():
 
 def test_hessian_of_a_chain():
     f = lambda x: np.sum((x[1:] - x[:-1] ** 2) ** 2) + np.sum(np.sin(x))
-    agrees(ga.hessian(f), normal(40))
+    jitted = agrees(ga.hessian(f), normal(40))
+    assert "transpose" not in jitted.source(normal(40)).split("\nkernel k")[0]
+
+
+def test_a_transposed_output_is_stored_as_such():
+    x, y = normal(20, 33), normal(33, 20)
+    f = lambda x, y: np.transpose(x.T * y + 1)
+    assert kernels(agrees(f, x, y), x, y) == (1, 0)
+    g = lambda x, y: (lambda z: (z.T, z, np.sum(z.T * x)))(x.T * y + 1)
+    agrees(g, x, y)
 
 
 @pytest.mark.parametrize("shape", [(3, 2000, 9), (2, 5000), (5000, 6), (1, 300, 300), (70, 1, 80)])

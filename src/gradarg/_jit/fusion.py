@@ -455,6 +455,7 @@ def planned(
                 continue
         planning.order.append(equation)
         planning.of.update((o, equation) for o in equation.outs)
+    planning.turn()
     return Plan(planning.sorted(), planning.reasons)
 
 
@@ -628,6 +629,25 @@ class _Planning:
         return False
 
     # ---- the steps
+
+    def turn(self) -> None:
+        """Let groups store as transposed what nobody needs but an output that is its transpose."""
+        outputs = {o for o in self.graph.outputs if isinstance(o, Var)}
+        for equation in self.graph.equations:
+            out = equation.outs[0]
+            if equation.primitive is not structure.transpose or out not in outputs:
+                continue
+            (x,) = equation.inputs
+            group = self.of.get(x) if isinstance(x, Var) else None
+            alone = x not in outputs and len(self.users.get(x, ())) == 1
+            if not (alone and isinstance(group, Group) and group.general):
+                continue
+            try:
+                group.join(equation)
+            except Refused:
+                continue
+            self.of[out] = group
+            self.order = [s for s in self.order if s is not equation]
 
     def sorted(self) -> list[Any]:
         """Steps after those that they need, without views that nobody needs any more."""
