@@ -176,7 +176,7 @@ class Nest:
             for v in self.values:
                 classes = [c for c in self.classes_of(v) if c not in self.written]
                 if classes:
-                    often = 4 if v.op == "input" or v in self.outputs else 1
+                    often = 32 if v.op == "input" or v in self.outputs else 1
                     size = often * math.prod(v.shape)
                     weight[classes[-1]] = weight.get(classes[-1], 0) + size
             self.inner = max(weight, key=weight.__getitem__, default=_NONE)
