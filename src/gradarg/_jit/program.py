@@ -23,6 +23,7 @@ from .buffers import LEAST, recycled
 from .emit import supported
 from .expansion import expanded
 from .fusion import Group, planned
+from .hoisted import hoisted
 from .kernel import END_REDUCTIONS, Kernel, Value
 from .native import MOST
 from .nest import Nest
@@ -40,7 +41,7 @@ class Program:
         donated: Sequence[int] = (),  # the inputs whose memory it may write to
         replaced: Sequence[tuple[int, int]] = (),  # and those that an output is to lie in
     ) -> None:
-        self.graph, self._backend = optimised(expanded(graph)), backend
+        self.graph, self._backend = optimised(hoisted(optimised(expanded(graph)))), backend
         # between single numbers, one call of machine code beats the calls of NumPy
         share = 0 if backend.takes_numbers and _only_numbers(self.graph) else backend.share
         plan = planned(self.graph, backend.supported, backend.limits, share, backend.wider)
