@@ -248,3 +248,22 @@ def test_the_memory_kept_is_bounded(fresh, monkeypatch):
         buffers.recycled((n << 17,), np.dtype(np.float64))
         assert sum(a.nbytes for kept in buffers._held.values() for a in kept) <= 10 << 20
         assert buffers._total <= 10 << 20
+
+
+@pytest.mark.parametrize("backend", ["llvm", "numpy"])
+@pytest.mark.parametrize("bad", [7, -8, 10**9])
+def test_a_label_that_is_no_column_raises(backend: str, bad: int):
+    """And nothing outside of the row is read on the way."""
+
+    def loss(x, labels):
+        return -np.sum(ga.log_softmax(x, axis=1)[np.arange(40), labels])
+
+    step = ga.jit(ga.value_and_grad(loss), backend=backend)
+    x, labels = np.random.default_rng(3).normal(size=(40, 7)), np.arange(40) % 7
+    labels[5] = -7
+    expected = ga.value_and_grad(loss)(x, labels)
+    for got, wanted in zip(step(x, labels), expected):
+        np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-15)
+    labels[11] = bad
+    with pytest.raises(IndexError, match=f"index {bad} is out of bounds"):
+        step(x, labels)

@@ -195,6 +195,7 @@ def supported(name: str) -> bool:
         or name in _COMPARE
         or name in _LOGICAL
         or name in _INTRINSIC
+        or name == "outside"  # a column that is none; NumPy's own blocks raise by themselves
         or _CALLED.get(name, name) in vector_math.FUNCTIONS
     )
 
@@ -374,6 +375,8 @@ class Emitter:
                 self.have[id(v)] = self.load(f"%p{v.args[0]}", index, 0, v.dtype)
             elif v.op == "pick":
                 self.have[id(v)] = self.picked(*v.values)
+            elif v.op == "outside":
+                self.have[id(v)] = self.column(v.values[0])[1]
             else:
                 self.have[id(v)] = operation(self.code, v, [self.outer(a) for a in v.values])
         return self.have[id(v)]
@@ -384,12 +387,13 @@ class Emitter:
             return self.code.number(v.args[0])
         return self.code.spread(self.outer(v), "i1" if v.dtype == "b" else self.code.type)
 
-    def column(self, v: Value) -> str:
-        """A column by its number; a negative one counts from the end."""
-        at = self.outer(v)
-        low = self.code.let(f"icmp slt i64 {at}, 0")
-        end = self.code.let(f"add i64 {at}, %C")
-        return self.code.let(f"select i1 {low}, i64 {end}, i64 {at}")
+    def column(self, v: Value) -> tuple[str, str]:
+        """A column by its number, from the end if negative; 0 if there is none. Whether so."""
+        at, let = self.outer(v), self.code.let
+        end = let(f"add i64 {at}, %C")
+        at = let(f"select i1 {let(f'icmp slt i64 {at}, 0')}, i64 {end}, i64 {at}")
+        outside = let(f"icmp uge i64 {at}, %C")
+        return let(f"select i1 {outside}, i64 0, i64 {at}"), outside
 
     def has_inverse(self, v: Value) -> bool:
         return v.op in ("divide", "quotient") and v.kind == "M" and v.values[1].kind == "r"
@@ -433,7 +437,7 @@ class Emitter:
 
     def picked(self, v: Value, column: Value) -> str:
         """A value of the row at one column."""
-        self.j = self.column(column)
+        self.j, _ = self.column(column)
         self.place = self.code.let(f"add nsw i64 %base, {self.j}")
         return self.inner(v, {}, [], keeping=False)
 
@@ -463,7 +467,7 @@ class Emitter:
         elif v.op == "one_hot":
             y, column = v.values
             x = self.code.select(
-                self.lane(self.column(column)), self.in_each_lane(y), self.code.number(0)
+                self.lane(self.column(column)[0]), self.in_each_lane(y), self.code.number(0)
             )
         elif v.op == "slice":
             x = self.inner_or_zero(v.values[0], memo, fresh, offset + v.params["start"])

@@ -211,6 +211,16 @@ class Group:
         count = self.keep(Value("as_float", (beyond,), kind, "f", length=length))
         self.keep(Value("total", (count,), "s", "f", {"guard": True}))
 
+    def _bounded(self, at: Value, column: Any) -> None:
+        """Count the columns that are none: if there are any, NumPy does it again, and raises."""
+        n = self.shape[1]
+        known = isinstance(column, np.ndarray) and column.size
+        if not self.supported("outside") or (known and -n <= column.min() and column.max() < n):
+            return
+        beyond = self.keep(Value("outside", (at,), "r", "b", length=at.length))
+        count = self.keep(Value("as_float", (beyond,), "r", "f", length=at.length))
+        self.keep(Value("total", (count,), "s", "f", {"guard": True}))
+
     def _as(self, v: Value, dtype: str) -> Value:
         if v.dtype == dtype:
             return v
@@ -286,6 +296,7 @@ class Group:
             at = self.keep(Value("input", (len(self.sources),), "r", "i", length=type.size))
             self.inputs[id(column)] = at
             self.sources.append(column)
+            self._bounded(at, column)
         if equation.primitive is structure.gather:
             v = self.read(x, self.shape)
             if v.kind != "M":
