@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from .._core.errors import GradargWarning
 from .._core.stage import Equation
-from . import blocked, convolution, emit, looped, pooling, vector_math
+from . import blocked, code, convolution, looped, pooling, vector_math
 from .engine import NestRunner, Runner
 from .fusion import Wider
 from .general import General, is_view
@@ -57,7 +57,7 @@ def runner(choice: Choice) -> Backend:
     backend, winograd = choice
     if backend != "numpy" and importlib.util.find_spec("llvmlite") is not None:
         return Backend(
-            _compiled, emit.supported, vector_math.LIMITS, takes_numbers=True, share=1 / 16,
+            _compiled, code.supported, vector_math.LIMITS, takes_numbers=True, share=1 / 16,
             wider=Wider(General, is_view),
             operation=functools.partial(_operation, winograd=winograd),
         )  # fmt: skip

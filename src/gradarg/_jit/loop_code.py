@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._core.stage import Equation, Var
-from .emit import Code, operation, supported
+from .code import Code, operation, supported
 from .kernel import Value
 from .passes import _number, type_of
 

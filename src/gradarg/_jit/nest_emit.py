@@ -16,7 +16,8 @@ from itertools import pairwise
 from typing import Any
 
 from . import emit
-from .emit import BLOCK, Code, Emitter, Vectors, _with_zeros, written
+from .code import Code, with_zeros
+from .emit import BLOCK, Emitter, Vectors, written
 from .kernel import Value
 from .nest import REDUCTIONS, Affine, Index, Nest, Root, Space
 
@@ -374,7 +375,7 @@ class NestEmitter(Emitter):
         args = [self.value(*a) for a in given]
         if v.op == "subtract" and None not in args:  # as it is: x - x is 0 at two places too
             return code.op("fsub", self.number(args[0]), self.number(args[1]), "")
-        return _with_zeros(code, v, args)
+        return with_zeros(code, v, args)
 
     def gathered(self, v: Value) -> Any:
         def at(k: int, indices: Value, index: Index) -> Affine:

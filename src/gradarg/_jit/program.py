@@ -20,7 +20,7 @@ from .._transform.body import Body
 from .._transform.graph import Graph, _Names
 from .backends import Backend
 from .buffers import LEAST, recycled
-from .emit import supported
+from .code import supported
 from .expansion import expanded
 from .fusion import Group, planned
 from .hoisted import hoisted
