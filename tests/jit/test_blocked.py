@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import gradarg as ga
-from gradarg._jit import backends, blocked, code, fusion
+from gradarg._jit import backends, blocked, code, fusion, group
 from tests.ops.checks import leaves, types_of
 
 SIZES = [1, 65, 4097, 3 * 65536 + 17]
@@ -286,7 +286,7 @@ SETTLED = {"where", "as_float", "integer_power", "positive"}
 
 def test_numpy_holds_what_llvm_holds():
     """Or there would be nothing to fall back on."""
-    names = set(fusion._ELEMENTWISE.values())
+    names = set(group.ELEMENTWISE.values())
     assert {n for n in names if code.supported(n)} - SETTLED <= {
         n for n in names if blocked.supported(n)
     }

@@ -14,7 +14,7 @@ import numpy as np
 
 from .._core.stage import Equation, Var
 from .._ops import structure
-from .fusion import _ELEMENTWISE, _FLOATS, _MOST_OPERANDS, _REDUCTIONS, Group
+from .group import ELEMENTWISE, FLOATS, MOST_OPERANDS, REDUCES, Group
 from .kernel import HEAVY, Refused, Value
 from .nest import REDUCTIONS, Nest
 from .passes import type_of
@@ -83,13 +83,13 @@ class General(Group):
             raise Refused("it has no elements")
         if equation.primitive in VIEWS:
             return self._view(equation)  # looked at with what uses it
-        if id(equation.primitive) in _REDUCTIONS:
+        if id(equation.primitive) in REDUCES:
             v = self._reduction(equation)
         else:
             args = [self.read(x) for x in equation.inputs]
             v = self._operation(equation, args, "M")
             v.shape = tuple(out.shape)
-            plain = all(a.op in _ELEMENTWISE.values() or a.op == "input" for a in args)
+            plain = all(a.op in ELEMENTWISE.values() or a.op == "input" for a in args)
             if plain and all(a.shape == v.shape for a in args):
                 return v
             size = max(math.prod(w.shape) for w in self.values)
@@ -113,7 +113,7 @@ class General(Group):
         )
 
     def _reduction(self, equation: Equation) -> Value:
-        how, axis = _REDUCTIONS[id(equation.primitive)], equation.params["axis"]
+        how, axis = REDUCES[id(equation.primitive)], equation.params["axis"]
         v = self.read(equation.inputs[0])
         if not axis:
             raise Refused("a reduction over no axis")
@@ -177,7 +177,7 @@ class General(Group):
                 raise Refused("it picks by truth values")
             at = self.inputs.get(id(i))
             if at is None:
-                if len(self.sources) >= _MOST_OPERANDS:
+                if len(self.sources) >= MOST_OPERANDS:
                     raise Refused("it would have too many operands")
                 at = Value("input", (len(self.sources),), "M", "i", shape=tuple(type.shape))
                 self.inputs[id(i)] = self.keep(at)
@@ -200,7 +200,7 @@ def _follows_reduction(v: Value) -> bool:
     left, seen = [v], set()
     while left:
         w = left.pop()
-        if w.op in _REDUCTIONS.values():
+        if w.op in REDUCES.values():
             return True
         if id(w) not in seen:
             seen.add(id(w))
@@ -307,7 +307,7 @@ VIEWS = (
 
 def is_view(equation: Equation) -> bool:
     """Whether a nest can hold it as an index map."""
-    if equation.primitive not in VIEWS or equation.outs[0].type.dtype not in (*_FLOATS, np.bool_):
+    if equation.primitive not in VIEWS or equation.outs[0].type.dtype not in (*FLOATS, np.bool_):
         return False
     if equation.primitive is structure.concatenate:
         return len(equation.inputs) <= _LONG

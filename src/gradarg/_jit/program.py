@@ -22,7 +22,8 @@ from .backends import Backend
 from .buffers import LEAST, recycled
 from .code import supported
 from .expansion import expanded
-from .fusion import Group, planned
+from .fusion import planned
+from .group import Group
 from .hoisted import hoisted
 from .kernel import END_REDUCTIONS, Kernel, Value
 from .native import MOST
