@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rows import calculus, finance, images, networks, science, training
+from rows import calculus, finance, images, networks, science, sequences, training
 
-MODULES = (calculus, networks, images, training, finance, science)
+MODULES = (calculus, networks, images, training, finance, science, sequences)
 ROWS = {row.name: row for module in MODULES for row in module.ROWS}
