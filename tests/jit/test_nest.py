@@ -151,6 +151,17 @@ def test_several_threads_and_blocks(shape):
         agrees(lambda x, axis=axis: np.flip(x, axis) - x, x, tolerance=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_has_nothing_to_do_with_the_rest_has_no_loops_around_it(dtype):
+    def f(z, p, q, u, v):
+        padded = np.pad(p * q, ((0, 0), (12, 0))) + z
+        return padded, -u, np.exp(v[::-1]) * v, np.sum(u * u, axis=1), u[:, 1:] * v[:, :-1]
+
+    args = normal(6, 22, dtype=dtype), *(normal(6, 10, dtype=dtype, seed=k) for k in range(1, 5))
+    jitted = agrees(f, *args, tolerance=1e-5 if dtype == np.float32 else 1e-12)
+    assert kernels(jitted, *args)[0] and "for i2" not in jitted.source(*args)
+
+
 def test_long_sums_are_exact_enough():
     x = np.full((3, 1 << 20), 0.1, np.float32)
     total = ga.jit(lambda x: np.sum(np.flip(x, 0) * x, axis=1))(x)

@@ -13,7 +13,7 @@ innermost loop where all of those keep it. Within, each level of such reductions
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -93,6 +93,11 @@ class Nest:
                 c = parent[c]
             return c
 
+        def unite(a: int, b: int) -> None:
+            parent[a] = b
+            holders[b] |= holders[a]
+            self.size[b] = max(self.size[a], self.size[b])
+
         for v in self.values:
             axes: list[int | None] = []
             for n in v.shape:
@@ -112,15 +117,39 @@ class Nest:
                     if a != b and holders[a] & holders[b]:
                         rigid |= {a, b}
                     elif a != b:
-                        parent[a] = b
-                        holders[b] |= holders[a]
-                        self.size[b] = max(self.size[a], self.size[b])
+                        unite(a, b)
                 if not plain:
                     rigid |= {c for c in (a, b) if c is not None}
+        self._beside(find, unite)
         self.rigid = {find(c) for c in rigid}
         for key, given in self.axes.items():
             self.axes[key] = tuple(None if c is None else find(c) for c in given)
         self._merge()
+
+    def _beside(self, find: Callable[[int], int], unite: Callable[[int, int], None]) -> None:
+        """What has nothing to do with the rest runs in the loops of what has its shape.
+
+        In loops of its own, around or inside the others, it would wait for all of their rounds.
+        """
+        kin = list(range(len(self.size)))  # classes that some value holds together
+
+        def root(c: int) -> int:
+            while kin[c] != c:
+                c = kin[c]
+            return c
+
+        held = [(v, [find(c) for c in self.axes[id(v)] if c is not None]) for v in self.values]
+        for _, classes in held:
+            for a, b in pairwise(classes):
+                kin[root(a)] = root(b)
+        first: dict[tuple[int, ...], Value] = {}
+        for v, classes in held:
+            others = [find(c) for c in self.axes[id(first.setdefault(v.shape, v))] if c is not None]
+            classes = [find(c) for c in classes]
+            if classes and root(classes[0]) != root(others[0]):
+                for a, b in zip(classes, others):
+                    unite(a, b)
+                    kin[root(a)] = root(b)
 
     def _merge(self) -> None:
         """Classes that stand side by side wherever they are become one."""
