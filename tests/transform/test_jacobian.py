@@ -198,3 +198,10 @@ def test_hvp_of_a_direction_that_does_not_fit(v, error):
 def test_hvp_without_a_direction(args):
     with pytest.raises(TypeError, match="hvp"):
         ga.hvp(f)(*args)
+
+
+def test_an_output_of_nan_leaves_the_rows_of_the_others_alone():
+    unknown = np.array([[np.nan, 1.0]])
+    first, second = ga.jacobian(lambda x: (2 * x, unknown @ x), mode="reverse")(X[:2])
+    np.testing.assert_array_equal(first, 2 * np.eye(2))
+    np.testing.assert_array_equal(second, unknown)

@@ -78,20 +78,18 @@ def jacobian_as(
 def _reverse(transform: str, f: Callable[..., Any], given: Arguments, pullback: Pullback) -> Any:
     blocks = []
     for i, out in enumerate(pullback.outs):
-        rest = [_zeros(o) for o in pullback.outs]
 
-        def rows(units: Any, i: int = i, rest: list[Any] = rest) -> list[Any]:
+        def rows(units: Any, i: int = i, out: Any = out) -> list[Any]:
             with Batch(transform, f, len(units)) as trace:
-                row = [*rest[:i], box(units, trace, None), *rest[i + 1 :]]
-                return owned([exposed(g, trace) for g in pullback.transposed(row)], ())
+                row = [None] * i + [box(units, trace, None)]
+                found = [exposed(g, trace) for g in pullback.transposed(row)]
+            shapes = [(*out.shape, *v.shape) for v in pullback.values]
+            return owned([np.reshape(g, shape) for g, shape in zip(found, shapes)], ())
 
         units = _basis(out)
         found = rows(units)
         turned = rows(units * -1j) if out.dtype.kind == "c" else [None] * len(found)
-        block = [
-            np.reshape(_entry(g, t, v, given.where), (*out.shape, *v.shape))
-            for g, t, v in zip(found, turned, pullback.values)
-        ]
+        block = [_entry(g, t, v, given.where) for g, t, v in zip(found, turned, pullback.values)]
         blocks.append(given.result(owned_each(block, pullback.values)))
     return pullback.structure.unflatten(blocks)
 

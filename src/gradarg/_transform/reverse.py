@@ -153,8 +153,9 @@ class Pullback:
         return self.given.result(owned_each(found, self.values, held=True))
 
     def transposed(self, cotangents: Sequence[Any]) -> list[Any]:
-        """The plain transpose, without conjugation, on leaves."""
-        roots = [(n, c) for n, c in zip(self.nodes, cotangents) if n is not None]
+        """The plain transpose, without conjugation, on leaves; None and what is left out are 0."""
+        pairs = zip(self.nodes, cotangents)
+        roots = [(n, c) for n, c in pairs if n is not None and c is not None]
         found = backward(roots, retain=True) if roots else {}
         return [
             found[leaf] if leaf in found else zero(v) for leaf, v in zip(self.leaves, self.values)
