@@ -112,7 +112,8 @@ class Tensor(Box):
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the axes."""
-        return cast("tuple[int, ...]", self._inner.shape[self._trace.hidden :])
+        shape: tuple[int, ...] = self._inner.shape[self._trace.hidden :]
+        return shape
 
     @property
     def ndim(self) -> int:
@@ -130,7 +131,8 @@ class Tensor(Box):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the elements."""
-        return cast("np.dtype[Any]", self._inner.dtype)
+        dtype: np.dtype[Any] = self._inner.dtype
+        return dtype
 
     @property
     def nbytes(self) -> int:
@@ -442,6 +444,8 @@ class Tensor(Box):
     def __array_ufunc__(
         self, ufunc: Any, method: str, *inputs: Any, out: Any = (), **kwargs: Any
     ) -> Any:
+        if method == "__call__" and not out and not kwargs and ufunc in UFUNCS:  # most calls
+            return UFUNCS[ufunc](*inputs)
         name = f"np.{ufunc.__name__}"
         if method == "at":
             return assignment.at(ufunc, inputs, f"{name}.at")

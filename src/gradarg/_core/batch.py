@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .trace import Trace, box, passed_only
+from .trace import Box, Trace, box, passed_only
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -23,8 +23,8 @@ class Batch(Trace):
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             self.refuse(primitive.name)
-        mapped = [self.owns(a) for a in args]
-        values = [self.lower(a) for a in args]
+        mapped = [isinstance(a, Box) and a._trace is self for a in args]
+        values = [a._inner if m else self.lower(a) for a, m in zip(args, mapped)]
         out = primitive.batch(primitive, self.size, mapped, values, params)
         if primitive.multi:
             return tuple(box(o, self, None) for o in passed_only(primitive.name, self, out))

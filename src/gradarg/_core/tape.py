@@ -110,8 +110,8 @@ class Watch:
 
     __slots__ = ("array", "print", "user")
 
-    def __init__(self, array: np.ndarray[Any, Any], user: str) -> None:
-        self.array, self.user = array, user
+    def __init__(self, array: np.ndarray[Any, Any], user: object) -> None:
+        self.array, self.user = array, str(user)
         self.print = self._fingerprint()
 
     def _fingerprint(self) -> int:
@@ -130,7 +130,7 @@ class Watch:
             )
 
 
-def foreign(array: Any, user: str, watch: list[Watch]) -> Any:
+def foreign(array: Any, user: object, watch: list[Watch]) -> Any:
     """An array that user code may write to, made safe to keep: a copy, or watched if large."""
     if type(array) is not np.ndarray or (array.flags.owndata and not array.flags.writeable):
         return array
@@ -155,7 +155,7 @@ class Tape(Trace):
     def leaf(self, value: Any) -> Box:
         """A box for an input of the transform, at which the walk will end."""
         node, watch = Leaf(value), list[Watch]()
-        value = foreign(value, str(self), watch)
+        value = foreign(value, self, watch)
         node.watch = watch or None
         return box(value, self, node)
 

@@ -84,7 +84,7 @@ class Trace:
         """The value one level down; constants of this trace are there already."""
         if isinstance(value, Box):
             return value._inner if value._trace is self else bare(value)
-        return constant(value, str(self))
+        return constant(value, self)
 
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Interpret one operation, at least one of whose arguments is a box of this trace."""
@@ -107,8 +107,8 @@ class Trace:
 def describe(function: Any) -> str:
     """A function's name, file and line, for messages."""
     # ufuncs have no __qualname__ before NumPy 2.1, and other objects no name at all
-    names = (getattr(function, n, None) for n in ("__qualname__", "__name__"))
-    name: str = next(filter(None, names), repr(function))
+    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
+    name = name or repr(function)
     while hasattr(function, "__wrapped__"):  # of grad(f), the place of f
         function = function.__wrapped__
     code = getattr(function, "__code__", None)
@@ -140,7 +140,7 @@ def explained(primitive: Primitive, args: Sequence[Any], error: ValueError) -> V
     return ShapeError(f"{primitive.name} of shapes {shapes}: {str(error).strip()}.")
 
 
-def constant(value: Any, where: str) -> Any:
+def constant(value: Any, where: object) -> Any:
     """A non-box argument as NumPy sees it: arrays and numbers as they are, sequences as arrays."""
     if isinstance(value, _NUMBERS):
         return value

@@ -10,7 +10,6 @@ import numpy as np
 from .._core.errors import ShapeError
 from .._core.primitive import Each, Primitive, aligned, bilinear, general
 from .._core.trace import ShapeDtype
-from .structure import reshape
 
 # ---- matmul of stacks of matrices; the callers give vectors a second axis
 
@@ -29,11 +28,11 @@ def _matmul_batch(p: Primitive, n: int, mapped: Any, args: Any, k: Any) -> Any:
     """One product of two matrices, if the side that is not mapped is one: BLAS at its best."""
     (x, y), (x_mapped, y_mapped) = args, mapped
     if not y_mapped and y.ndim == 2:
-        rows = reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
-        return reshape(p(rows, y), shape=(*x.shape[:-1], y.shape[-1]))
+        rows = x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
+        return p(rows, y).reshape((*x.shape[:-1], y.shape[-1]))
     if not x_mapped and x.ndim == 2 and y.shape[-1] == 1:
-        rows = reshape(y, shape=(math.prod(y.shape[:-2]), y.shape[-2]))
-        return reshape(p(rows, x.mT), shape=(*y.shape[:-2], x.shape[0], 1))
+        rows = y.reshape((math.prod(y.shape[:-2]), y.shape[-2]))
+        return p(rows, x.mT).reshape((*y.shape[:-2], x.shape[0], 1))
     return aligned(p, n, mapped, args, k)
 
 
