@@ -286,6 +286,8 @@ class Group:
     def _pick(self, equation: Equation) -> Value:
         """One element of each row, by its column; or a row that is 0 but for one element."""
         x, _rows, column = equation.inputs
+        if len(self.shape) != 2:
+            raise Refused("it goes by columns, and the kernel has none")
         self._cut_at(1)
         type = type_of(column)
         at = self.inputs.get(id(column))
