@@ -109,3 +109,14 @@ def test_what_does_not_fit_is_said():
     same(jitted(c, xs), f(c, xs))
     none = ga.jit(lambda c: ga.scan(lambda c, _: (c * 2, c), c, length=0))
     assert none(c)[1].shape == (0, 5)
+
+
+@native
+def test_scipys_name_of_the_sigmoid_is_native_too():
+    step = lambda c, x: (ga.special.expit(c + x), c)
+    f = ga.value_and_grad(lambda xs: np.sum(ga.scan(step, np.zeros(3), xs)[0]))
+    xs = np.random.default_rng(0).standard_normal((5, 3))
+    jitted = ga.jit(f)
+    for a, b in zip(jitted(xs), f(xs)):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    assert jitted.explain(xs).count("in one native function") == 2

@@ -39,6 +39,10 @@ def _ndtr(x: Any) -> Any:
     return 0.5 * bind(special.erfc, (x * -(0.5**0.5),))
 
 
+def _expit(x: Any) -> Any:
+    return bind(elementwise.sigmoid if x.dtype.kind == "f" else special.expit, (x,))
+
+
 def _logaddexp(x: Any, y: Any) -> Any:
     for one, other in ((x, y), (y, x)):
         if not isinstance(one, Box) and np.ndim(one) == 0 and one == 0:
@@ -49,6 +53,7 @@ def _logaddexp(x: Any, y: Any) -> Any:
 
 ROWS: dict[Any, Callable[..., Any]] = {
     elementwise.logaddexp: _logaddexp,
+    special.expit: _expit,
     special.ndtr: _ndtr,
     reduce.softmax: _softmax,
     reduce.log_softmax: _log_softmax,
