@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import vector_math
-from .kernel import Kernel, Value
+from .kernel import Value
 
 _COMPARE = {
     "less": "olt", "less_equal": "ole", "greater": "ogt", "greater_equal": "oge", "equal": "oeq",
@@ -27,9 +27,8 @@ _INTRINSIC = {
 class Code:
     """Lines of IR under way, and names for what they compute."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        self.kernel = kernel
-        self.type, self.bits = ("float", 32) if kernel.float == "float32" else ("double", 64)
+    def __init__(self, float: str) -> None:
+        self.type, self.bits = ("float", 32) if float == "float32" else ("double", 64)
         self.lines: list[str] = []
         self.count = 0
         self.lanes = 1  # of the vectors that are being computed with

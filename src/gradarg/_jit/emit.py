@@ -62,7 +62,7 @@ class Emitter:
     """Writes the function of one kernel."""
 
     def __init__(self, kernel: Kernel, vectors: Vectors) -> None:
-        self.kernel, self.code, self.vectors = kernel, Code(kernel), vectors
+        self.kernel, self.code, self.vectors = kernel, Code(kernel.float), vectors
         self.mask = ""  # which lanes are loaded and stored, where it is not all of them
         self.size = 4 if kernel.float == "float32" else 8
         self.inverses: dict[int, tuple[str, str]] = {}  # of some of these

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,7 +64,7 @@ class Writer:
     """IR under way: loops, loads and stores, and the elements of values by their indices."""
 
     def __init__(self, vector: int, limits: dict[str, float]) -> None:
-        self.code = Code(SimpleNamespace(float="float64"))  # type: ignore[arg-type]
+        self.code = Code("float64")
         self.vector, self.limits = vector, limits  # bytes of a register; as backends have them
         self.made: dict[Var, Equation] = {}
         self.places: dict[Var, Place] = {}

@@ -29,7 +29,7 @@ class NestEmitter(Emitter):
     """Writes the function of one nest."""
 
     def __init__(self, nest: Nest) -> None:
-        self.nest, self.code = nest, Code(nest)  # type: ignore[arg-type]
+        self.nest, self.code = nest, Code(nest.float)
         self.mask, self.size = "", 4 if nest.float == "float32" else 8
         self.outputs = [v for v in nest.outputs if nest.how.get(id(v)) != "end"]
         self.variables: dict[int, str] = {}  # of the loops around, by class

@@ -127,7 +127,8 @@ class Program:
                 for v in found:
                     last.pop(v, None)
         for o in self.graph.outputs:
-            last.pop(shows.get(o), None) if isinstance(o, Var) else None  # type: ignore[arg-type]
+            if isinstance(o, Var) and o in shows:
+                last.pop(shows[o], None)
         return last
 
     def _memory(self, runner: Any, v: Value, var: Var, sources: list[Any]) -> str:
