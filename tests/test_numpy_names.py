@@ -178,8 +178,9 @@ def test_the_keywords_of_numpy_are_known(name: str):
         assert keyword in ours or excused, keyword
     if inspect.Parameter.VAR_POSITIONAL not in kinds:
         flexible = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        order = [p.name for p in ours.values() if p.kind is flexible and p.name in named]
-        assert order == [n for n in named if n in order], "another order than NumPy's"
+        places = [p.name for p in theirs if p.kind is flexible]
+        order = [p.name for p in ours.values() if p.kind is flexible and p.name in places]
+        assert order == [n for n in places if n in order], "another order than NumPy's"
 
 
 # ---- the methods and attributes of an array

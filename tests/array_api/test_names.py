@@ -36,14 +36,24 @@ def test_signature(name):
             assert many
             continue
         if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
-            assert i < len(places) or many, f"{name} takes no argument at the place of {word}"
-            if p.default is not p.empty and not many:
+            assert i < len(places), f"{name} takes no argument at the place of {word}"
+            if p.kind is p.POSITIONAL_OR_KEYWORD:
+                assert places[i].name == word, f"{name} has {places[i].name} in the place of {word}"
+            if p.default is not p.empty:
                 assert places[i].default is not p.empty, f"{name} needs {word}"
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
             assert word in ours, f"{name} knows no {word}="
             assert ours[word].kind is not p.POSITIONAL_ONLY, f"{name} knows no {word}="
             if p.default is not p.empty:
                 assert ours[word].default is not p.empty, f"{name} needs {word}="
+
+
+def test_clip_takes_its_bounds_as_the_standard_and_as_numpy():
+    t = ga.asarray([1.0, 5.0, 9.0])
+    calls = [ga.clip(t, 2.0, 6.0), ga.clip(t, 2.0, max=6.0), ga.clip(t, min=2.0, max=6.0)]
+    calls += [np.clip(t, 2.0, 6.0), np.clip(t, a_min=2.0, a_max=6.0), t.clip(2.0, max=6.0)]
+    for found in calls:
+        np.testing.assert_array_equal(found.value, [2.0, 5.0, 6.0])
 
 
 ATTRIBUTES = [n for n in dir(strict.asarray(0).__class__) if n not in (*dir(object), "__buffer__")]

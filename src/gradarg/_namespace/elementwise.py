@@ -168,10 +168,7 @@ def _binary(primitive: Primitive, formula: str) -> Callable[..., Any]:
 
 def _constant(name: str) -> Callable[..., Any]:
     primitive = ops.CONSTANT[name]
-
-    def function(*args: Any) -> Any:
-        return bind(primitive, tuple(map(number_or_array, args)))
-
+    function = (_unary if getattr(np, name).nin == 1 else _binary)(primitive, name)
     return _named(
         function, primitive, f"NumPy's `{name}`. Its derivative is zero or does not exist."
     )
@@ -333,7 +330,7 @@ def sign(x: Any, /) -> Any:
     return where(zero, 0, bind(ops.divide, (x, where(zero, 1, size))))
 
 
-def where(condition: Any, /, *branches: Any) -> Any:
+def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     """x where the condition holds, else y. Each gets the derivative of the places it fills.
 
     The condition alone gives the positions where it holds, as `nonzero` does.
@@ -342,25 +339,24 @@ def where(condition: Any, /, *branches: Any) -> Any:
     >>> ga.grad(lambda x: np.sum(np.where(x > 0, x * x, -x)))(np.array([3.0, -1.0]))
     array([ 6., -1.])
     """
-    if not branches:
+    if x is None and y is None:
         return found("where", np.nonzero, array(condition))
-    if len(branches) != 2:
+    if x is None or y is None:
         raise TypeError("where takes a condition, or a condition and the values of both branches.")
-    x, y = branches
     return bind(ops.where, (array(condition), number_or_array(x), number_or_array(y)))
 
 
 def clip(
     a: Any,
-    a_min: Any = None,
-    a_max: Any = None,
-    out: Any = None,
-    *,
     min: Any = None,
     max: Any = None,
+    out: Any = None,
+    *,
+    a_min: Any = None,
+    a_max: Any = None,
     dtype: Any = None,
 ) -> Any:
-    """Elementwise min(max(a, a_min), a_max), each bound optional.
+    """Elementwise minimum(maximum(a, min), max), each bound optional; `a_min`, `a_max` in NumPy.
 
     At a bound the derivative is shared equally, as `maximum` and `minimum` share it.
     """
