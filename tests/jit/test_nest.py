@@ -162,9 +162,10 @@ def test_what_has_nothing_to_do_with_the_rest_has_no_loops_around_it(dtype):
     assert kernels(jitted, *args)[0] and "for i2" not in jitted.source(*args)
 
 
-def test_long_sums_are_exact_enough():
+@pytest.mark.parametrize("turned", [lambda x: x, lambda x: np.flip(x, 0)])
+def test_long_sums_are_exact_enough(turned):
     x = np.full((3, 1 << 20), 0.1, np.float32)
-    total = ga.jit(lambda x: np.sum(np.flip(x, 0) * x, axis=1))(x)
+    total = ga.jit(lambda x: np.sum(turned(x) * x, axis=1))(x)
     np.testing.assert_allclose(
         total, np.full(3, (1 << 20) * float(np.float32(0.1)) ** 2), rtol=1e-6
     )

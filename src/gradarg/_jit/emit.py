@@ -4,7 +4,8 @@
 the addresses of inputs and outputs, `lo` and `hi` are the rows (or, of a kernel of one row, the
 columns) to do, `scratch` holds a row for each value kept, `ends` this thread's sums, as doubles.
 Every load and store says which array it belongs to, so that LLVM needs no checks at run time.
-Sums over columns run in blocks of 4096, each added to a double; sums of columns, 64 rows at a time.
+Sums over columns run in blocks, where a lane adds up 128 numbers, each added to a double; sums of
+columns, 64 rows at a time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from . import vector_math
 from .code import Code, extreme, operation, with_zeros
 from .kernel import END_REDUCTIONS, ROW_REDUCTIONS, Kernel, Value
 
-BLOCK = 4096
+BLOCK = 128  # turns of a loop
 ROWS = 64  # of which the columns are summed in floats, before that goes to doubles
 FLUSH = """
 define internal void @flush(ptr noalias %from, ptr noalias %to, i64 %n, i1 %add)
@@ -409,10 +410,10 @@ class Emitter:
         code.line(f"%bmore{n} = icmp slt i64 %b{n}, {high}")
         code.line(f"br i1 %bmore{n}, label %blockin{n}, label %end{n}")
         code.label(f"blockin{n}")
-        code.line(f"%bnext{n} = add nsw i64 %b{n}, {BLOCK if sums else 1 << 50}")
+        lanes = self.wide
+        code.line(f"%bnext{n} = add nsw i64 %b{n}, {BLOCK * lanes if sums else 1 << 50}")
         code.line(f"%bin{n} = icmp slt i64 %bnext{n}, {high}")
         code.line(f"%bend{n} = select i1 %bin{n}, i64 %bnext{n}, i64 {high}")
-        lanes = self.wide
         left = lanes if self.vectors.masks else 1  # what is left is done in how many lanes
         code.line(f"%room{n} = sub nsw i64 %bend{n}, %b{n}")
         code.line(f"%whole{n} = and i64 %room{n}, {-lanes}")

@@ -18,13 +18,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from . import compiler
 from .kernel import END_REDUCTIONS, HEAVY, Refused, Value
 
 SHORT = 8  # the longest axis that is written out
 _WRITTEN = 16  # the most copies of an operation for such axes
 _COPIES = 12  # the most pieces that the loops are split into
 _ROW = 512  # elements of the innermost loop at a time, where reductions keep it
-_RUN = 4096  # and where none does
+_RUN = 16  # and where none does, for each bit of a vector: a lane adds up about 128 float32
 _KEPT = 1 << 15  # doubles that a thread has for its sums
 _ENDS = 1 << 16  # and for those that are there when the kernel has ended
 _WIDE = 1 << 15  # elements: beyond, a kernel must have work for several threads
@@ -262,7 +263,7 @@ class Nest:
         if blocked and self.inner != _NONE and inner:
             self.block = min(long, max(64, min(_ROW, -(-long // 8))))
         elif blocked and self.inner != _NONE and rows < 64:
-            self.block = min(long, max(_RUN, -(-long // 64)))
+            self.block = min(long, _RUN * compiler.vectors()[0])
         self.blocks = -(-long // self.block) if long else 0
         self.extent = rows * self.blocks
         work = max((math.prod(v.shape) for v in self.values), default=0)
