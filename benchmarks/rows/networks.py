@@ -220,7 +220,39 @@ def adam_ours(lib: Any, p: Any, g: Any, m: Any, v: Any) -> Any:
 
 ADAM = 2_000_000
 
+# ---- an embedding: the rows of a table, by tokens
+
+
+def embedding_by_hand(w: Any, tokens: Any, c: Any) -> Any:
+    def call() -> Any:
+        dw = np.zeros_like(w)
+        np.add.at(dw, tokens, c)
+        return w[tokens], (dw,)
+
+    return call
+
+
+def embedding_torch(lib: Any, w: Any, tokens: Any, c: Any) -> Any:
+    return lib.pullback(
+        lambda w, tokens: lib.torch.nn.functional.embedding(tokens, w), c, w, tokens
+    )
+
+
+def embedding_row(words: int, width: int, tokens: int) -> Row:
+    return Row(
+        f"embedding, value and gradient, {tokens} tokens of {words}x{width}",
+        lambda: (
+            normal(words, width), generator().integers(0, words, tokens), normal(tokens, width)
+        ),
+        embedding_by_hand,
+        lambda lib, w, tokens, c: lib.pullback(lambda w, tokens: w[tokens], c, w, tokens),
+        own={"torch": embedding_torch, "torch.compile": embedding_torch, "mygrad": None},
+        bytes=4 * width * (words + 5 * tokens),
+    )  # fmt: skip
+
+
 ROWS = [
+    embedding_row(5000, 64, 4096),
     cross_entropy_row(256, 1000),
     cross_entropy_row(4096, 50),
     Row(

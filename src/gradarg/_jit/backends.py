@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from .._core.errors import GradargWarning
 from .._core.stage import Equation
-from . import blocked, code, convolution, looped, pooling, vector_math
+from . import blocked, code, convolution, looped, pooling, scatter, vector_math
 from .engine import NestRunner, Runner
 from .fusion import Wider
 from .general import General, is_view
@@ -95,6 +95,7 @@ def _operation(equation: Equation, winograd: int) -> Any:
 _OPERATIONS: dict[Any, Callable[[Equation, int], Any]] = {
     **convolution.ROWS,
     **pooling.ROWS,
+    **scatter.ROWS,
     **looped.ROWS,
 }
 

@@ -41,7 +41,7 @@ class Work:
         (self.address,) = compiler.functions(text, "k")
         native.ready()
         self.count, self.extent, self.ends = arrays, extent, -(-ends // 256) * 256
-        self.scratch = -(-scratch // 128) * 128
+        self.scratch = max(1, -(-scratch // 128)) * 128  # 0 would mean: no sums either
         self.large = operations > _SERIAL and extent > 1
         self.state: tuple[Any, ...] = (None,)  # replaced as a whole: other threads may read it
 
