@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ._core import tree
 from ._core.debug import debug_nans
 from ._core.errors import (
+    AxisError,
     ConcreteValueError,
     DerivativeError,
     FreedGraphError,
@@ -474,6 +475,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "AxisError",
     "ConcreteValueError",
     "DerivativeError",
     "FreedGraphError",

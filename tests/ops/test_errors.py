@@ -95,6 +95,19 @@ def test_shapes_that_do_not_fit(name):
         assert all(str(shape) in message for shape in shapes) or name == "split", message
 
 
+def test_an_axis_that_is_not_there():
+    """As NumPy's error it is a ValueError and an IndexError, and says where."""
+    for call in (
+        lambda x: ga.expand_dims(x, 4),
+        lambda x: ga.sum(x, axis=2),
+        lambda x: np.cumsum(x, axis=-3),
+    ):
+        for error in (np.exceptions.AxisError, IndexError, ga.ShapeError):
+            with pytest.raises(error, match="out of bounds for an array of") as caught:
+                call(ga.Tensor(M))
+        assert "test_errors.py" in str(caught.value)
+
+
 def test_shapes_that_do_not_fit_in_a_graph():
     for name in ("add", "multiply", "where", "matmul", "logaddexp"):
         args = [ga.ShapeDtype((3, 4)), ga.ShapeDtype((3,))]

@@ -193,6 +193,24 @@ def test_dtype_is_what_it_computes_in():
     agrees(lambda x: np.multiply(x, x, dtype=np.float64), M)
 
 
+def test_dtype_of_small_integers_that_are_added_up():
+    x = np.arange(6, dtype=np.uint8).reshape(2, 3) * 50
+    for f in (
+        lambda x: np.sum(x, dtype=np.uint8),
+        lambda x: np.sum(x, dtype=np.uint8, initial=7),
+        lambda x: np.sum(x, axis=0, dtype=np.uint8, where=x > 50, keepdims=True),
+        lambda x: np.prod(x, axis=1, dtype=np.int16),
+        lambda x: np.cumsum(x, axis=1, dtype=np.uint8),
+        lambda x: np.cumprod(x, dtype=np.int8),
+        lambda x: np.trace(x, dtype=np.uint8),
+        lambda x: np.add.reduce(x, dtype=np.uint8),
+        lambda x: np.multiply.accumulate(x, dtype=np.uint8),
+    ):
+        given, expected = f(ga.Tensor(x)).numpy(), f(x)
+        np.testing.assert_array_equal(given, expected)
+        assert given.dtype == expected.dtype
+
+
 def test_where_without_out_is_refused():
     with pytest.raises(ga.DerivativeError, match=r"np\.sqrt\(\.\.\., where=\) without out="):
         np.sqrt(ga.Tensor(M), where=MASK)

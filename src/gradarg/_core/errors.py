@@ -62,6 +62,10 @@ class ShapeError(GradargError, ValueError):
         super().__init__(f"{message}\n  at {user_line()}")
 
 
+class AxisError(ShapeError, np.exceptions.AxisError):
+    """An axis that the array does not have; an `IndexError` too, as NumPy's is."""
+
+
 class NonFiniteError(GradargError, FloatingPointError):
     """Within `debug_nans`: an operation that made NaN or infinity of finite numbers."""
 
@@ -70,5 +74,5 @@ class GradargWarning(UserWarning):
     """Something that is allowed, and most often a mistake."""
 
 
-for _error in (GradargError, *GradargError.__subclasses__(), GradargWarning):
+for _error in (GradargError, *GradargError.__subclasses__(), AxisError, GradargWarning):
     _error.__module__ = "gradarg"  # the name by which users catch them

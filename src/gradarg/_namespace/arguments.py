@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .._core.errors import ConcreteValueError, ImmutableError, ShapeError
+from .._core.errors import AxisError, ConcreteValueError, ImmutableError, ShapeError
 from .._core.primitive import Primitive
 from .._core.trace import Box, bind, constant, peek
 from .._ops import structure
@@ -84,7 +84,7 @@ def axis_of(axis: Any, ndim: int, name: str) -> int:
     """One axis as a non-negative integer."""
     a = operator.index(axis)
     if not -ndim <= a < ndim:
-        raise ShapeError(f"{name}: axis {a} is out of bounds for an array of {ndim} dimensions.")
+        raise AxisError(f"{name}: axis {a} is out of bounds for an array of {ndim} dimensions.")
     return a % ndim
 
 

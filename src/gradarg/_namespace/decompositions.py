@@ -100,7 +100,7 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Any:
     """
     a = square_matrices("cholesky", a)
     if upper:
-        return adjoint(bind(triangular.cholesky, (adjoint(a),)))
+        return matrix_transpose(bind(triangular.cholesky, (matrix_transpose(a),)))
     return bind(triangular.cholesky, (a,))
 
 

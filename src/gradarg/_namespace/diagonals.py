@@ -69,7 +69,8 @@ def trace(
     refuse_out("trace", out)
     d = _diagonal("trace", a, offset, axis1, axis2)
     d = d if dtype is None else astype(d, dtype, copy=False)
-    return bind(structure.sum, (d,), {"axis": (d.ndim - 1,)})
+    total = bind(structure.sum, (d,), {"axis": (d.ndim - 1,)})
+    return total if dtype is None else astype(total, dtype, copy=False)
 
 
 def diag_indices_from(arr: Any) -> tuple[Any, ...]:

@@ -102,7 +102,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Any:
 
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """The sum over the diagonal of each matrix."""
-    return _trace(x if dtype is None else astype(x, dtype), offset, -2, -1)
+    return _trace(x, offset, -2, -1, dtype)
 
 
 def outer(x1: Any, x2: Any, /) -> Any:

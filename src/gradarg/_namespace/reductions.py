@@ -86,7 +86,7 @@ def _masked_reduce(
     refuse_out(name, out)
     a = masked(name, array(a) if dtype is None else astype(a, dtype, copy=False), where, fill)
     if initial is None or initial is np._NoValue:
-        return _reduce(p, name, a, axis, keepdims)
+        return _reduce(p, name, a, axis, keepdims, dtype)
     if np.ndim(number_or_array(initial)) != 0:
         raise ShapeError(f"{name}: initial is one number, not of shape {np.shape(initial)}.")
     axes = axes_of(axis, a.ndim, name)
@@ -94,15 +94,16 @@ def _masked_reduce(
         kind = bind(p, (np.ones((1,) * a.ndim, a.dtype),), {"axis": axes}).dtype
         join, found = elementwise.add, _reduce(structure.sum, name, a, axes, keepdims, kind)
     else:
-        found = _reduce(p, name, a, axes, keepdims)
+        found = _reduce(p, name, a, axes, keepdims, dtype)
     return bind(join, (found, astype(initial, found.dtype, copy=False)))
 
 
-def _along(p: Primitive, name: str, a: Any, axis: int | None) -> Any:
-    a = array(a)
+def _along(p: Primitive, name: str, a: Any, axis: int | None, dtype: Any = None) -> Any:
+    a = array(a) if dtype is None else astype(a, dtype)
     if axis is None:
         a, axis = bind(structure.reshape, (a,), {"shape": (a.size,)}), 0
-    return bind(p, (a,), {"axis": axis_of(axis, a.ndim, name)})
+    out = bind(p, (a,), {"axis": axis_of(axis, a.ndim, name)})
+    return out if dtype is None else astype(out, dtype, copy=False)
 
 
 def sum(
@@ -351,13 +352,13 @@ def log_softmax(a: Any, axis: Axis = -1) -> Any:
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
     """The running sum along an axis, or over all elements in order."""
     refuse_out("cumsum", out)
-    return _along(reduce.cumsum, "cumsum", a if dtype is None else astype(a, dtype), axis)
+    return _along(reduce.cumsum, "cumsum", a, axis, dtype)
 
 
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
     """The running product along an axis; its derivative is right where elements are zero."""
     refuse_out("cumprod", out)
-    return _along(reduce.cumprod, "cumprod", a if dtype is None else astype(a, dtype), axis)
+    return _along(reduce.cumprod, "cumprod", a, axis, dtype)
 
 
 def cumulative_sum(

@@ -161,6 +161,8 @@ def reduced(
         )
     else:
         out = _folded(ufunc, function, x, axes, start, mask)
+    if dtype is not None:  # small integers are added up in larger ones
+        out = astype(out, dtype, copy=False)
     if keepdims:
         out = bind(structure.reshape, (out,), {"shape": structure.reduced(x, axes, True)})
     return out
@@ -233,7 +235,8 @@ def accumulated(ufunc: Any, function: Function, a: Any, *, axis: int = 0, dtype:
     x = astype(x, _loop_dtype(ufunc, x, dtype), copy=False)
     axis = axis_of(axis, x.ndim, f"{ufunc.__name__}.accumulate")
     if ufunc in _CUMULATIONS:
-        return bind(_CUMULATIONS[ufunc], (x,), {"axis": axis})
+        out = bind(_CUMULATIONS[ufunc], (x,), {"axis": axis})
+        return out if dtype is None else astype(out, dtype, copy=False)
     n, lead = x.shape[axis], (slice(None),) * axis
     if n < 2:
         return astype(x, x.dtype)
