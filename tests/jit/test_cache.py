@@ -13,10 +13,10 @@ CODE = """
 import sys, numpy as np, gradarg as ga
 from gradarg._jit import compiler
 count, compiled = 0, compiler._compiled
-def counting(text):
+def counting(*args):
     global count
     count += 1
-    return compiled(text)
+    return compiled(*args)
 compiler._compiled = counting
 x = np.linspace(-1, 1, 1000)
 f = ga.jit(ga.grad(lambda x: np.sum(np.tanh(x) * x)))

@@ -23,25 +23,44 @@ FLUSH = """
 define internal void @flush(ptr noalias %from, ptr noalias %to, i64 %n, i1 %add)
   noinline "no-builtins" {
 entry:
-  %any = icmp sgt i64 %n, 0
-  br i1 %any, label %loop, label %end
-loop:
-  %i = phi i64 [0, %entry], [%next, %loop]
-  %at = getelementptr inbounds float, ptr %from, i64 %i
-  %place = getelementptr inbounds double, ptr %to, i64 %i
-  %x = load float, ptr %at
-  %wide = fpext float %x to double
-  %more = select i1 %add, double %wide, double 0.0
-  %old = load double, ptr %place
-  %new = fadd double %old, %more
-  store double %new, ptr %place
-  store float 0.0, ptr %at
-  %next = add nsw i64 %i, 1
-  %again = icmp slt i64 %next, %n
-  br i1 %again, label %loop, label %end
+  %whole = and i64 %n, -16
+  br label %wide
+wide:
+  %w = phi i64 [0, %entry], [%w1, %sixteen]
+  %some = icmp slt i64 %w, %whole
+  br i1 %some, label %sixteen, label %rest
+sixteen:
+  call void @flush16(ptr %from, ptr %to, i64 %w, i1 %add)
+  %w1 = add nsw i64 %w, 16
+  br label %wide
+rest:
+  %i = phi i64 [%whole, %wide], [%i1, %one]
+  %more = icmp slt i64 %i, %n
+  br i1 %more, label %one, label %end
+one:
+  call void @flush1(ptr %from, ptr %to, i64 %i, i1 %add)
+  %i1 = add nsw i64 %i, 1
+  br label %rest
 end:
   ret void
 }
+"""
+for _lanes in (16, 1):
+    _float, _double = ((f"<{_lanes} x {t}>" if _lanes > 1 else t) for t in ("float", "double"))
+    FLUSH += f"""
+define internal void @flush{_lanes}(ptr noalias %from, ptr noalias %to, i64 %i, i1 %add)
+  alwaysinline "no-builtins" {{
+  %at = getelementptr inbounds float, ptr %from, i64 %i
+  %place = getelementptr inbounds double, ptr %to, i64 %i
+  %x = load {_float}, ptr %at, align 4
+  %wide = fpext {_float} %x to {_double}
+  %old = load {_double}, ptr %place, align 8
+  %sum = fadd {_double} %old, %wide
+  %new = select i1 %add, {_double} %sum, {_double} zeroinitializer
+  store {_double} %new, ptr %place, align 8
+  store {_float} zeroinitializer, ptr %at, align 4
+  ret void
+}}
 """
 
 Memo = dict[tuple[int, int], str | None]  # by value and offset

@@ -38,7 +38,7 @@ class Work:
     def __init__(
         self, text: str, arrays: int, extent: int, scratch: int, ends: int, operations: float
     ) -> None:
-        (self.address,) = compiler.functions(text, "k")
+        (self.address,) = compiler.functions(text, "k", loops=True)
         native.ready()
         self.count, self.extent, self.ends = arrays, extent, -(-ends // 256) * 256
         self.scratch = max(1, -(-scratch // 128)) * 128  # 0 would mean: no sums either
