@@ -330,7 +330,7 @@ def sign(x: Any, /) -> Any:
     return where(zero, 0, bind(ops.divide, (x, where(zero, 1, size))))
 
 
-def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
+def where(condition: Any, x: Any = np._NoValue, y: Any = np._NoValue, /) -> Any:
     """x where the condition holds, else y. Each gets the derivative of the places it fills.
 
     The condition alone gives the positions where it holds, as `nonzero` does.
@@ -339,9 +339,9 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     >>> ga.grad(lambda x: np.sum(np.where(x > 0, x * x, -x)))(np.array([3.0, -1.0]))
     array([ 6., -1.])
     """
-    if x is None and y is None:
+    if x is np._NoValue:
         return found("where", np.nonzero, array(condition))
-    if x is None or y is None:
+    if y is np._NoValue:
         raise TypeError("where takes a condition, or a condition and the values of both branches.")
     return bind(ops.where, (array(condition), number_or_array(x), number_or_array(y)))
 
