@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from .._core.errors import GradargWarning
 from .._core.stage import Equation
-from . import blocked, code, convolution, looped, pooling, scatter, vector_math
+from . import blocked, code, convolution, looped, pooling, product, scatter, vector_math
 from .engine import NestRunner, Runner
 from .fusion import Wider
 from .general import General, is_view
@@ -97,6 +97,7 @@ _OPERATIONS: dict[Any, Callable[[Equation, int], Any]] = {
     **pooling.ROWS,
     **scatter.ROWS,
     **looped.ROWS,
+    **product.ROWS,
 }
 
 

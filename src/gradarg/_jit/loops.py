@@ -10,7 +10,7 @@ from typing import Any
 
 from . import compiler
 
-Term = tuple[Any, int]  # an index (a name or a number) and what it is multiplied by
+Term = tuple[Any, Any]  # an index (a name or a number) and what it is multiplied by
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Function:
         return self.let(f"call i64 @llvm.smax.i64(i64 {x}, i64 {y})")
 
     @contextmanager
-    def loop(self, low: Any, high: Any, step: int = 1) -> Iterator[str]:
+    def loop(self, low: Any, high: Any, step: Any = 1) -> Iterator[str]:
         """The body is for each index from low to high, without it."""
         if isinstance(low, int) and isinstance(high, int) and low < high <= low + step:
             yield str(low)
@@ -212,16 +212,17 @@ def module(functions: Sequence[Function]) -> str:
 
 
 def microkernel(
-    name: str, dtype: Any, shape: tuple[int, int, int], along: Any, levels: Any, out: int, add: bool
-) -> Function:
+    name: str, dtype: Any, shape: tuple[int, int, int], along: Any, levels: Any, out: Any,
+    add: bool | str, more: str = "",
+) -> Function:  # fmt: skip
     """c[p, v] = (or +=) the sum of a[p, k] * b[k, v] over k, all of c in registers.
 
     `shape` is (P, NV, V): P rows of NV vectors of V. The k are nested loops, `levels`, each a count
     (None: the parameter n), and what it adds to the places in a and in b; `along` is from row to
-    row in a, `out` in c.
+    row in a, `out` in c. Each of these, and whether to `add`, can be a parameter of `more`.
     """
     rows, vectors, width = shape
-    f = Function(name, "ptr noalias %a, ptr noalias %b, ptr noalias %c, i64 %n", dtype)
+    f = Function(name, f"ptr noalias %a, ptr noalias %b, ptr noalias %c, i64 %n{more}", dtype)
     v = f.vector(width)
     sums = [[f.slot(v) for _ in range(vectors)] for _ in range(rows)]
     for row in sums:
@@ -237,7 +238,7 @@ def microkernel(
         pa, pb = f.at("%a", *a), f.at("%b", *b)
         bs = [f.load(f.at(pb, k * width), width) for k in range(vectors)]
         for p in range(rows):
-            x = f.spread(f.load(f.at(pa, p * along)), width)
+            x = f.spread(f.load(f.at(pa, (along, p))), width)
             for s, y in zip(sums[p], bs):
                 total = f.multiply_add(x, y, f.let(f"load {v}, ptr {s}"), width)
                 f.line(f"store {v} {total}, ptr {s}")
@@ -245,8 +246,11 @@ def microkernel(
     step(levels, (), ())
     for p, row in enumerate(sums):
         for k, s in enumerate(row):
-            at, total = f.at("%c", p * out + k * width), f.let(f"load {v}, ptr {s}")
-            f.store(f.op("fadd", total, f.load(at, width), width) if add else total, at, width)
+            at, total = f.at("%c", (out, p), k * width), f.let(f"load {v}, ptr {s}")
+            sum = f.op("fadd", total, f.load(at, width), width) if add else total
+            if isinstance(add, str):
+                sum = f.let(f"select i1 {add}, {v} {sum}, {v} {total}")
+            f.store(sum, at, width)
     return f
 
 

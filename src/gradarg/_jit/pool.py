@@ -9,8 +9,11 @@ late the caller has done it all.
 from __future__ import annotations
 
 import atexit
+import contextlib
+import ctypes
 import os
 import threading
+from typing import Any
 
 from . import native
 
@@ -26,6 +29,14 @@ def _default() -> int:
     return os.cpu_count() or 1
 
 
+def _processor() -> Any:
+    """What says on which processor a thread runs, where that can be chosen too; else None."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    return getattr(ctypes.CDLL(None), "sched_getcpu", None)
+
+
+_FEW = 4  # threads: of more, the system finds free processors
 _threads = _default()
 _lock = threading.Lock()
 _pool: Pool | None = None
@@ -77,6 +88,8 @@ class Pool:
         self._asleep = [False] * (threads - 1)
         self._beds = [threading.Lock() for _ in self._asleep]
         self._workers: list[threading.Thread] = []
+        self._processor = _processor() if threads <= _FEW else None
+        self._callers = -1  # the processor that workers keep off
 
     def wake(self) -> None:
         """Have the workers look for the job that has been given."""
@@ -88,10 +101,27 @@ class Pool:
                 )
                 self._workers.append(worker)
                 worker.start()
+        if self._processor is not None and True in self._asleep:
+            self._keep_off(self._processor())
         for k, asleep in enumerate(self._asleep):
             if asleep:
                 self._asleep[k] = False
                 self._rouse(k)
+
+    def _keep_off(self, here: int) -> None:
+        """Have workers wake elsewhere than on the caller's processor.
+
+        Some systems wake a thread beside the one that wakes it, to let other processors sleep; the
+        caller goes on to compute, and the two would take turns.
+        """
+        if here == self._callers:
+            return
+        self._callers = here
+        with contextlib.suppress(OSError):
+            others = os.sched_getaffinity(0) - {here}
+            for worker in self._workers:
+                if others and worker.native_id is not None:
+                    os.sched_setaffinity(worker.native_id, others)
 
     def _rouse(self, k: int) -> None:
         try:

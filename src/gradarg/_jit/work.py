@@ -11,7 +11,7 @@ from . import compiler, native, pool
 from .buffers import LEAST, recycled
 
 _SERIAL = 1_500_000  # operations: below, one thread is done sooner than two have met
-_CHUNKS = 4  # for each thread, so that one which comes late takes fewer
+CHUNKS = 4  # for each thread, so that one which comes late takes fewer
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> Any:
@@ -33,13 +33,16 @@ class Work:
 
     `extent` is what the threads share out; `scratch` the bytes that a thread needs, `ends` those
     of the sums of a chunk, which a call returns, a row for each chunk, for the caller to add up.
+    `table` is what the function knows of the arrays when it is called, if it is not in its code.
     """
 
     def __init__(
-        self, text: str, arrays: int, extent: int, scratch: int, ends: int, operations: float
-    ) -> None:
-        (self.address,) = compiler.functions(text, "k", loops=True)
+        self, text: str, arrays: int, extent: int, scratch: int, ends: int, operations: float,
+        name: str = "k", table: Any = None,
+    ) -> None:  # fmt: skip
+        (self.address,) = compiler.functions(text, name, loops=True)
         native.ready()
+        self.table = table
         self.count, self.extent, self.ends = arrays, extent, -(-ends // 256) * 256
         self.scratch = max(1, -(-scratch // 128)) * 128  # 0 would mean: no sums either
         self.large = operations > _SERIAL and extent > 1
@@ -47,7 +50,9 @@ class Work:
 
     def _made(self, workers: pool.Pool) -> tuple[Any, ...]:
         threads = workers.threads if self.large else 1
-        chunks = min(self.extent, threads * (1 if self.ends else _CHUNKS)) if threads > 1 else 1
+        many = threads * (1 if self.ends else CHUNKS)
+        few = self.extent < (many if self.ends else 4 * many)  # all of one size, then
+        chunks = (self.extent if few else many) if threads > 1 else 1
         apart = self._call(chunks, None)
         shared = self._call(chunks, workers) if chunks > 1 else None
         return workers, chunks, threads, shared, apart
@@ -56,6 +61,7 @@ class Work:
         slots = {
             native.FUNCTION: self.address,
             native.ARRAYS: self.count + 2,
+            native.ROWS: 0 if self.table is None else native.address(self.table),
             native.EXTENT: self.extent,
             native.CHUNKS: chunks,
             native.SCRATCH_STEP: self.scratch,
