@@ -268,8 +268,8 @@ ROWS: dict[str, Row] = {
     "spherical_in": row(spherical(mp.besseli), (0, 0.3), (3, 0.3), (2, 50.0)),
     "spherical_kn": row(spherical(mp.besselk), (0, 0.3), (3, 0.3), (2, 50.0)),
     "besselpoly": row(besselpoly, (0.7, 1.3, 0.5), (5.0, 0.0, 2.0)),
-    "struve": row(mp.struveh, (1.5, 0.3), (0.0, 20.0), (2.5, 3.0)),
-    "modstruve": row(mp.struvel, (1.5, 0.3), (0.0, 5.0), (2.5, 20.0)),
+    "struve": row(mp.struveh, (1.5, 0.3), (0.0, 20.0), (2.5, 3.0), (0, 0.0), (1, 0.0)),
+    "modstruve": row(mp.struvel, (1.5, 0.3), (0.0, 5.0), (2.5, 20.0), (0, 0.0), (1, 0.0)),
     "itstruve0": row(lambda x: struve_integral(x, -1), 0.3, 4.0, 25.0, value=1e-7),
     "itmodstruve0": row(lambda x: struve_integral(x, 1), 0.3, 4.0, 15.0),
     "it2struve0": row(
@@ -277,6 +277,7 @@ ROWS: dict[str, Row] = {
             mp.pi / 2
             - 2 * x / mp.pi * mp.hyper([1, HALF], [3 * HALF, 3 * HALF, 3 * HALF], -x * x / 4)
         ),
+        0.0,
         0.3,
         4.0,
         25.0,

@@ -73,6 +73,17 @@ def test_values_and_derivatives_are_those_of_mpmath(name):
             compare(curvature, second, 1e-7, 1e-13 + rounding**2 * 1e70)
 
 
+def test_integrals_over_t_at_zero():
+    """(I_0(t) - 1) / t and (1 - J_0(t)) / t begin with t / 4 -+ t**3 / 64 from 0 on."""
+    for name, fourth in (("it2i0k0", 3 / 32), ("it2j0y0", -3 / 32)):
+        f = lambda x, name=name: getattr(ga.special, name)(x)[0]
+        orders = [ga.grad(f), ga.grad(ga.grad(f)), ga.grad(ga.grad(ga.grad(f)))]
+        np.testing.assert_allclose([float(d(0.0)) for d in orders], [0, 0.25, 0], atol=1e-15)
+        x = 1e-3  # where the difference itself has lost all digits
+        exact = [x / 4, 0.25, fourth * x]
+        np.testing.assert_allclose([float(d(x)) for d in orders], exact, rtol=1e-6)
+
+
 def test_every_name_is_held_against_mpmath():
     assert {name.split()[0] for name in ROWS} == set(ga.special.__all__)
 

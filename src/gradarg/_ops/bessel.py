@@ -51,15 +51,19 @@ def _ive_dz(g: Any, o: Any, v: Any, z: Any) -> Any:
 
 
 jv: Primitive = row("jv", ORDER, lambda g, _o, v, z: product(g, (jv(v - 1, z) - jv(v + 1, z)) / 2))
-yv: Primitive = row("yv", ORDER, lambda g, _o, v, z: g * ((yv(v - 1, z) - yv(v + 1, z)) / 2))
+yv: Primitive = row(
+    "yv", ORDER, lambda g, _o, v, z: product(g, ((yv(v - 1, z) - yv(v + 1, z)) / 2))
+)
 iv: Primitive = row("iv", ORDER, lambda g, _o, v, z: product(g, (iv(v - 1, z) + iv(v + 1, z)) / 2))
-kv: Primitive = row("kv", ORDER, lambda g, _o, v, z: g * ((kv(v - 1, z) + kv(v + 1, z)) / -2))
+kv: Primitive = row(
+    "kv", ORDER, lambda g, _o, v, z: product(g, ((kv(v - 1, z) + kv(v + 1, z)) / -2))
+)
 jve: Primitive = row("jve", ORDER, _jve_dz)
 yve: Primitive = row("yve", ORDER, _yve_dz)
 ive: Primitive = row("ive", ORDER, _ive_dz)
 kve: Primitive = row("kve", ORDER, lambda g, o, v, z: g * (o - (kve(v - 1, z) + kve(v + 1, z)) / 2))
-yn = row("yn", ORDER, lambda g, _o, n, x: g * ((yv(n - 1, x) - yv(n + 1, x)) / 2))
-kn = row("kn", ORDER, lambda g, _o, n, x: g * ((kv(n - 1, x) + kv(n + 1, x)) / -2))
+yn = row("yn", ORDER, lambda g, _o, n, x: product(g, ((yv(n - 1, x) - yv(n + 1, x)) / 2)))
+kn = row("kn", ORDER, lambda g, _o, n, x: product(g, ((kv(n - 1, x) + kv(n + 1, x)) / -2)))
 hankel1: Primitive = row(
     "hankel1", ORDER, lambda g, _o, v, z: g * ((hankel1(v - 1, z) - hankel1(v + 1, z)) / 2)
 )
@@ -79,14 +83,22 @@ hankel2e: Primitive = row(
 
 # ---- of order 0 and 1
 
+
+def _y1_slope(x: Any) -> Any:
+    """(y0 - y2) / 2; at 0, where both are -inf, y2 is the greater."""
+    zero = x == 0
+    w = np.where(zero, 1, x)
+    return np.where(zero, math.inf, (y0(w) - yn(2, w)) / 2)
+
+
 j0: Primitive = row("j0", lambda g, _o, x: -g * j1(x))
 j1: Primitive = row("j1", lambda g, _o, x: g * ((j0(x) - jv(2, x)) / 2))
-y0: Primitive = row("y0", lambda g, _o, x: -g * y1(x))
-y1: Primitive = row("y1", lambda g, _o, x: g * ((y0(x) - yn(2, x)) / 2))
+y0: Primitive = row("y0", lambda g, _o, x: product(g, -y1(x)))
+y1: Primitive = row("y1", lambda g, _o, x: product(g, _y1_slope(x)))
 i0: Primitive = row("i0", lambda g, _o, x: g * i1(x))
 i1: Primitive = row("i1", lambda g, _o, x: g * ((i0(x) + iv(2, x)) / 2))
-k0: Primitive = row("k0", lambda g, _o, x: -g * k1(x))
-k1: Primitive = row("k1", lambda g, _o, x: g * ((k0(x) + kn(2, x)) / -2))
+k0: Primitive = row("k0", lambda g, _o, x: product(g, -k1(x)))
+k1: Primitive = row("k1", lambda g, _o, x: product(g, (k0(x) + kn(2, x)) / -2))
 i0e: Primitive = row("i0e", lambda g, o, x: g * (i1e(x) - np.sign(x) * o))
 i1e: Primitive = row("i1e", lambda g, o, x: g * ((i0e(x) + ive(2, x)) / 2 - np.sign(x) * o))
 k0e: Primitive = row("k0e", lambda g, o, x: g * (o - k1e(x)))
@@ -106,19 +118,35 @@ def _struve_term(v: Any, x: Any) -> Any:
     return (x / 2) ** v * (rgamma(np.asarray(v + 1.5, x.dtype)) / math.sqrt(math.pi))
 
 
-struve: Primitive = row(
-    "struve",
-    ORDER,
-    lambda g, _o, v, x: g * ((struve(v - 1, x) - struve(v + 1, x) + _struve_term(v, x)) / 2),
-)
+def _struve_slope(v: Any, x: Any, function: Any, sign: int) -> Any:
+    """(H_(v-1) - H_(v+1) + term) / 2; H_(-1) is term - H_1, whose derivatives exist at 0 too."""
+    upper, term, zero = sign * function(v + 1, x), _struve_term(v, x), v == 0
+    lower = np.where(zero, term + upper, function(v - 1 + zero, x))
+    return (lower + upper + term) / 2
+
+
+def _over_x(x: Any, f: Any, ratio: Any, first: float) -> Any:
+    """f(x) / x, near 0 by the series in x**2 whose terms grow by ratio(k) * x**2."""
+    near = np.abs(x) < 1
+    u, series, term = np.where(near, x, 0), 0.0, first
+    for k in range(1, 13):
+        series, term = series + term, term * (ratio(k) * (u * u))
+    w = np.where(near, 1, x)
+    return np.where(near, series, f(w) / w)
+
+
+struve: Primitive = row("struve", ORDER, lambda g, _o, v, x: g * _struve_slope(v, x, struve, -1))
 modstruve: Primitive = row(
-    "modstruve",
-    ORDER,
-    lambda g, _o, v, x: g * ((modstruve(v - 1, x) + modstruve(v + 1, x) + _struve_term(v, x)) / 2),
+    "modstruve", ORDER, lambda g, _o, v, x: g * _struve_slope(v, x, modstruve, 1)
 )
 itstruve0 = row("itstruve0", lambda g, _o, x: g * struve(0, x))
 itmodstruve0 = row("itmodstruve0", lambda g, _o, x: g * modstruve(0, x))
-it2struve0 = row("it2struve0", lambda g, _o, x: -quotient(g * struve(0, x), x))
+it2struve0 = row(
+    "it2struve0",
+    lambda g, _o, x: (
+        -g * _over_x(x, lambda x: struve(0, x), lambda k: -((2 * k + 1) ** -2), 2 / math.pi)
+    ),
+)
 
 # ---- Kelvin functions: both parts of x**2 y'' + x y' = i x**2 y
 
@@ -176,11 +204,18 @@ itairy = several("itairy", scipy_function("itairy"), _itairy_slopes)
 
 iti0k0 = several("iti0k0", scipy_function("iti0k0"), lambda _o, x: (i0(x), k0(x)))
 itj0y0 = several("itj0y0", scipy_function("itj0y0"), lambda _o, x: (j0(x), y0(x)))
+
+
+def _it2_slope(x: Any, f: Any, sign: int) -> Any:
+    """sign * (f(x) - 1) / x for f = i0 or j0."""
+    return x * _over_x(x, lambda x: sign * (f(x) - 1) / x, lambda k: sign / (2 * k + 2) ** 2, 0.25)
+
+
 it2i0k0 = several(
-    "it2i0k0", scipy_function("it2i0k0"), lambda _o, x: (quotient(i0(x) - 1, x), -k0(x) / x)
+    "it2i0k0", scipy_function("it2i0k0"), lambda _o, x: (_it2_slope(x, i0, 1), -k0(x) / x)
 )
 it2j0y0 = several(
-    "it2j0y0", scipy_function("it2j0y0"), lambda _o, x: (quotient(1 - j0(x), x), -y0(x) / x)
+    "it2j0y0", scipy_function("it2j0y0"), lambda _o, x: (_it2_slope(x, j0, -1), -y0(x) / x)
 )
 
 # ---- solutions of other wave equations, each with its derivative as the second output
