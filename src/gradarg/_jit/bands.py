@@ -20,7 +20,10 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Spec:
-    """A convolution over two axes. `spread` is what the image is spread out by beforehand."""
+    """A convolution over two axes. `spread` is what the image is spread out by beforehand.
+
+    Of a convolution in groups, an image has the channels of one; image n is of group n % groups.
+    """
 
     dtype: str
     images: int
@@ -33,15 +36,17 @@ class Spec:
     dilation: Pair
     out: Pair
     spread: Pair = (1, 1)
+    groups: int = 1
 
     @property
     def operations(self) -> int:
         return 2 * self.images * self.channels * self.outputs * math.prod(self.places + self.out)
 
     def __str__(self) -> str:
+        groups = f"(of {self.groups} groups) " if self.groups > 1 else ""
         return (
-            f"{self.images} images of {self.channels} x {self.size[0]} x {self.size[1]}, windows "
-            f"of {self.places[0]} x {self.places[1]}, {self.outputs} x {self.out[0]} x "
+            f"{self.images} images {groups}of {self.channels} x {self.size[0]} x {self.size[1]}, "
+            f"windows of {self.places[0]} x {self.places[1]}, {self.outputs} x {self.out[0]} x "
             f"{self.out[1]} out ({self.dtype})"
         )
 
@@ -186,6 +191,11 @@ def bands(f: Function, plan: Plan, overlapping: bool) -> Iterator[tuple[str, str
         if overlapping and plan.spec.out[0] % plan.band:
             row = f.smaller(row, plan.spec.out[0] - plan.band)
         yield n, row
+
+
+def group(f: Function, plan: Plan, n: str) -> str:
+    """That of an image."""
+    return f.let(f"urem i64 {n}, {plan.spec.groups}") if plan.spec.groups > 1 else "0"
 
 
 def scratch(f: Function, *counts: int) -> list[str]:

@@ -19,7 +19,7 @@ import numpy as np
 from .._core.stage import Equation
 from .._ops import window
 from . import native, planar, winograd
-from .bands import Plan, Spec, bands, pack, scratch, taken, unpack
+from .bands import Plan, Spec, bands, group, pack, scratch, taken, unpack
 from .loops import KERNEL, Function, microkernel, module, registers
 from .passes import type_of
 from .work import Work, aligned, empty
@@ -39,6 +39,7 @@ def direct(plan: Plan) -> tuple[str, int]:
     image, result = scratch(f, *held)
     each = s.channels * math.prod(s.places) * plan.block
     for n, row in bands(f, plan, True):
+        own = f.at(w, (group(f, plan, n), plan.padded // plan.block * each))
         source = f.at(x, (n, s.channels * math.prod(s.size)))
         first = f.index((row, s.stride[0]), -s.low[0])
         f.call("pack", ("ptr", source), ("ptr", image), ("i64", first), ("i64", lines))
@@ -52,7 +53,7 @@ def direct(plan: Plan) -> tuple[str, int]:
                 (r, s.stride[0] * plan.line * s.channels),
                 (q, s.stride[1] * s.channels),
             )
-            b = f.at(w, (block, each))
+            b = f.at(own, (block, each))
             c = f.at(result, (r, s.out[1] * plan.padded), (q, plan.padded), (block, plan.block))
             f.call("kernel", ("ptr", a), ("ptr", b), ("ptr", c), ("i64", 0))
         target = f.at(y, (n, s.outputs * math.prod(s.out)), (row, s.out[1]))
@@ -62,15 +63,16 @@ def direct(plan: Plan) -> tuple[str, int]:
 
 
 def packed(w: Any, plan: Plan) -> Any:
-    """Weights (O, C, *K) as the micro-kernel reads them: blocks of O, then K, C, the block."""
+    """Weights (G, O, C, *K) as the micro-kernel reads them: G, blocks of O, K, C, the block."""
     s = plan.spec
     blocks = plan.padded // plan.block
-    out = aligned((blocks, *s.places, s.channels, plan.block), s.dtype)
+    out = aligned((s.groups, blocks, *s.places, s.channels, plan.block), s.dtype)
     if plan.padded != s.outputs:
-        whole = np.zeros((plan.padded, *w.shape[1:]), w.dtype)
-        whole[: s.outputs] = w
+        whole = np.zeros((s.groups, plan.padded, *w.shape[2:]), w.dtype)
+        whole[:, : s.outputs] = w
         w = whole
-    np.copyto(out, w.reshape(blocks, plan.block, *w.shape[1:]).transpose(0, 3, 4, 2, 1))
+    w = w.reshape(s.groups, blocks, plan.block, *w.shape[2:])
+    np.copyto(out, w.transpose(0, 1, 4, 5, 3, 2))
     return out
 
 
@@ -97,6 +99,7 @@ def gradient(plan: Plan) -> tuple[str, int, tuple[int, ...]]:
     if padded != s.outputs:
         f.zero(cotangents, held[1])
     for n, row in bands(f, plan, False):
+        sums = f.at("%ends", (group(f, plan, n), math.prod(s.places) * s.channels * padded))
         rows = f.smaller(plan.band, f.index((row, -1), s.out[0]))
         source = f.at(x, (n, s.channels * math.prod(s.size)))
         first = f.index((row, s.stride[0]), -s.low[0])
@@ -119,11 +122,11 @@ def gradient(plan: Plan) -> tuple[str, int, tuple[int, ...]]:
                     )
                     b = f.at(cotangents, (o, 1))
                     place = s.places[1] * s.channels * padded, s.channels * padded
-                    c = f.at("%ends", (i, place[0]), (j, place[1]), (p, padded), (o, 1))
+                    c = f.at(sums, (i, place[0]), (j, place[1]), (p, padded), (o, 1))
                     f.call(f"kernel{size}", ("ptr", a), ("ptr", b), ("ptr", c), ("i64", rows))
     size = sum(held) * f.bits // 8 + 256
     text = module([pack(plan), taken(plan), *kernels, f])
-    return text, size, (*s.places, s.channels, padded)
+    return text, size, (s.groups, *s.places, s.channels, padded)
 
 
 # ---- from an operation of the graph to a call
@@ -136,8 +139,6 @@ def spec(equation: Equation) -> Spec | str:
     out = equation.outs[0].type
     if first.dtype != second.dtype or first.dtype not in (np.float32, np.float64):
         return f"of {first.dtype} and {second.dtype}"
-    if p["groups"] != 1:
-        return "in groups"
     if first.ndim > 4:
         return f"over {first.ndim - 2} axes"
     if not out.size or not first.size or not second.size:
@@ -152,16 +153,18 @@ def spec(equation: Equation) -> Spec | str:
         "conv_weight": (first.shape, out.shape, second.shape),
     }[equation.primitive.name]
     low = tuple(pad[0] for pad in two(p["padding"], (0, 0)))
+    groups = p["groups"]
     found = Spec(
-        str(first.dtype), x[0], x[1], two(x[2:], 1), w[0], two(w[2:], 1), two(p["stride"], 1),
-        low, two(p["dilation"], 1), two(y[2:], 1),
+        str(first.dtype), groups * x[0], w[1], two(x[2:], 1), w[0] // groups, two(w[2:], 1),
+        two(p["stride"], 1), low, two(p["dilation"], 1), two(y[2:], 1), groups=groups,
     )  # fmt: skip
     if equation.primitive is not window.conv_input:
         return found
     reach = zip(found.dilation, found.places, low)
     return replace(
-        found, channels=w[0], size=found.out, outputs=w[1], stride=(1, 1), out=found.size,
-        low=tuple(d * (k - 1) - before for d, k, before in reach), spread=found.stride,
+        found, channels=found.outputs, size=found.out, outputs=found.channels, stride=(1, 1),
+        out=found.size, spread=found.stride,
+        low=tuple(d * (k - 1) - before for d, k, before in reach),
     )  # fmt: skip
 
 
@@ -193,13 +196,16 @@ class Convolution:
         if self.tile and not ends:
             text, extent, self.transformed = winograd.weights(plan, self.tile)
             self.prepare = Work(text, 2, extent, 0, 0, 0)
+        if self.tile and ends:
+            text, extent, self.places = winograd.places(plan, self.tile)
+            self.finish = Work(text, 2, extent, 0, 0, 0)
 
     def __call__(self, x: Any, y: Any) -> Any:
         if self.name == "conv_weight":
             return self._gradient(x, y)
-        w = y if y.ndim == 4 else y[:, :, None]
+        w = y.reshape(self.spec.groups, -1, y.shape[1], *self.spec.places)
         if self.name == "conv_input":
-            w = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+            w = w[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
         w = np.ascontiguousarray(w) if self.planar else packed(w, self.plan)
         if self.tile:
             products = aligned(self.transformed, self.spec.dtype)
@@ -214,8 +220,10 @@ class Convolution:
         ends = self.work(x, g).view(self.spec.dtype)
         sums = ends[:, : math.prod(self.sums)].sum(0).reshape(self.sums)
         if self.tile:
-            sums = winograd.places(sums, self.tile)
-        weights = sums[..., : self.spec.outputs].transpose(3, 2, 0, 1)
+            placed = np.empty(self.places, sums.dtype)
+            self.finish(sums, placed)
+            sums = placed
+        weights = sums[..., : self.spec.outputs].transpose(0, 4, 3, 1, 2)
         return np.ascontiguousarray(weights).reshape(self.shape)
 
     def __str__(self) -> str:

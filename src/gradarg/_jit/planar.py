@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from .bands import Plan, bands, scratch
+from .bands import Plan, bands, group, scratch
 from .loops import KERNEL, Function, microkernel, module
 
 _FEW = 8  # channels: of the result, or of the image; with more, channels fill the vectors
@@ -45,12 +45,13 @@ def convolution(plan: Plan) -> tuple[str, int]:
     held = s.channels * plane + n + s.dilation[1] * s.places[1], s.outputs * pixels
     image, result = scratch(f, *held)
     for i, row in bands(f, plan, True):
+        own = f.at(w, (group(f, plan, i), s.outputs * s.channels * places))
         with f.loop(0, s.channels) as c:
             source = f.at(x, (i, s.channels * math.prod(s.size)), (c, math.prod(s.size)))
             to = f.at(image, (c, plane))
             f.call("plane", ("ptr", source), ("ptr", to), ("i64", f.index(row, -s.low[0])))
         with f.loop(0, s.outputs, rows) as o, f.blocks(pixels, vectors * n) as p:
-            a, b = f.at(w, (o, s.channels * places)), f.at(image, (p, 1))
+            a, b = f.at(own, (o, s.channels * places)), f.at(image, (p, 1))
             c = f.at(result, (o, pixels), (p, 1))
             f.call("kernel", ("ptr", a), ("ptr", b), ("ptr", c), ("i64", 0))
         with f.loop(0, s.outputs) as o, f.loop(0, plan.band) as r:

@@ -15,9 +15,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from .bands import Plan, bands, pack, scratch, taken, unpack
+from .bands import Plan, bands, group, pack, scratch, taken, unpack
 from .loops import KERNEL, Function, microkernel, module
 
 _TILES = 56  # at once, so that what they become stays in the processor's own cache
@@ -97,7 +95,10 @@ def convolution(plan: Plan, m: int) -> tuple[str, int]:
         points * of_inputs, points * of_sums,
     )  # fmt: skip
     image, result, inputs, sums = scratch(f, *held)
+    each = s.channels * plan.block
+    whole = points * plan.padded // plan.block * each
     for i, row in bands(f, plan, True):
+        own = f.at(w, (group(f, plan, i), whole))
         source = f.at(x, (i, s.channels * math.prod(s.size)))
         first = f.index(row, -s.low[0])
         lines = plan.lines(plan.band)
@@ -111,8 +112,7 @@ def convolution(plan: Plan, m: int) -> tuple[str, int]:
                 f.blocks(tiles, count) as t,
             ):
                 a = f.at(inputs, (point, of_inputs), (t, s.channels))
-                each = s.channels * plan.block
-                b = f.at(w, (point, plan.padded // plan.block * each), (block, each))
+                b = f.at(own, (point, plan.padded // plan.block * each), (block, each))
                 c = f.at(sums, (point, of_sums), (t, plan.padded), (block, plan.block))
                 f.call("kernel", ("ptr", a), ("ptr", b), ("ptr", c), ("i64", 0))
             c = f.at(result, (r, m * s.out[1] * plan.padded))
@@ -170,7 +170,10 @@ def _results(plan: Plan, m: int, across: int, apart: int) -> Function:
 
 
 def weights(plan: Plan, m: int) -> tuple[str, int, tuple[int, ...]]:
-    """The module of G w G.T from packed weights, for each pair of channels; its extent, shape."""
+    """The module of G w G.T from packed weights, for each pair of channels; its extent, shape.
+
+    A group's have their (m + 2)**2 places apart, where the packed ones had 9.
+    """
     s, n = plan.spec, plan.width
     blocks, each = plan.padded // plan.block, s.channels * plan.block
     points = (m + 2) ** 2
@@ -179,13 +182,15 @@ def weights(plan: Plan, m: int) -> tuple[str, int, tuple[int, ...]]:
     with f.loop("%lo", "%hi") as i:
         block = f.let(f"sdiv i64 {i}, {s.channels}")
         c = f.index(i, (block, -s.channels))
+        own = f.at(u, (f.let(f"sdiv i64 {block}, {blocks}"), (points - 1) * blocks * each))
         with f.loop(0, plan.block, n) as k:
             a = f.at(w, (block, 9 * each), (c, plan.block), (k, 1))
-            b = f.at(u, (block, each), (c, plan.block), (k, 1))
+            b = f.at(own, (block, each), (c, plan.block), (k, 1))
             grid = [[f.load(f.at(a, (3 * i + j) * each), n) for j in range(3)] for i in range(3)]
             for p, v in enumerate(v for line in _both(f, MATRICES[m][1], grid, n) for v in line):
                 f.store(v, f.at(b, p * blocks * each), n)
-    return module([f]), blocks * s.channels, (points, blocks, s.channels, plan.block)
+    shape = s.groups, points, blocks, s.channels, plan.block
+    return module([f]), s.groups * blocks * s.channels, shape
 
 
 def gradient(plan: Plan, m: int) -> tuple[str, int, tuple[int, ...]]:
@@ -210,6 +215,7 @@ def gradient(plan: Plan, m: int) -> tuple[str, int, tuple[int, ...]]:
     if padded != s.outputs:
         f.zero(cotangents, held[1])
     for i, row in bands(f, plan, False):
+        own = f.at("%ends", (group(f, plan, i), points * s.channels * padded))
         count = f.smaller(plan.band, f.index((row, -1), s.out[0]))
         source = f.at(x, (i, s.channels * math.prod(s.size)))
         first, lines = f.index(row, -s.low[0]), f.index(count, 2)
@@ -232,11 +238,11 @@ def gradient(plan: Plan, m: int) -> tuple[str, int, tuple[int, ...]]:
                     with f.loop(low, high, size) as c, f.loop(0, padded, plan.block) as o:
                         a = f.at(inputs, (point, of_inputs), (c, 1))
                         b = f.at(results, (point, of_results), (o, 1))
-                        to = f.at("%ends", (point, s.channels * padded), (c, padded), (o, 1))
+                        to = f.at(own, (point, s.channels * padded), (c, padded), (o, 1))
                         f.call(f"kernel{size}", ("ptr", a), ("ptr", b), ("ptr", to), ("i64", tiles))
     before = _inputs(plan, m, across, of_inputs), _spread(plan, m, across, of_results)
     text = module([pack(plan), taken(plan), *before, *kernels, f])
-    return text, sum(held) * f.bits // 8 + 512, (points, s.channels, padded)
+    return text, sum(held) * f.bits // 8 + 512, (s.groups, points, s.channels, padded)
 
 
 def _spread(plan: Plan, m: int, across: int, apart: int) -> Function:
@@ -257,8 +263,17 @@ def _spread(plan: Plan, m: int, across: int, apart: int) -> Function:
     return f
 
 
-def places(sums: Any, m: int) -> Any:
-    """G.T u G, from the sums of the products to the places of the window."""
-    g = np.array(MATRICES[m][1], sums.dtype)
-    back = np.kron(g, g).T @ sums.reshape(len(sums), -1)
-    return back.reshape(3, 3, *sums.shape[1:])
+def places(plan: Plan, m: int) -> tuple[str, int, tuple[int, ...]]:
+    """The module of G.T u G, from the sums to the places of the window; its extent, its shape."""
+    s, n, side, each = plan.spec, plan.width, m + 2, plan.spec.channels * plan.padded
+    f = Function("k", KERNEL, s.dtype, internal=False)
+    u, w = f.argument(0), f.argument(1)
+    with f.loop("%lo", "%hi") as i, f.loop(0, each, n) as k:
+        a, b = f.at(u, (i, side * side * each), (k, 1)), f.at(w, (i, 9 * each), (k, 1))
+        grid = [
+            [f.load(f.at(a, (i * side + j) * each), n) for j in range(side)] for i in range(side)
+        ]
+        back = list(zip(*MATRICES[m][1]))
+        for p, v in enumerate(v for line in _both(f, back, grid, n) for v in line):
+            f.store(v, f.at(b, p * each), n)
+    return module([f]), s.groups, (s.groups, 3, 3, s.channels, plan.padded)
