@@ -30,6 +30,14 @@ def twice(x):
     return {"a": x, "b": x, "c": x[::-1], "d": x.reshape(1, -1)}
 
 
+def reshaped(x, y):
+    return np.sum(x.reshape(-1, 1) * y)
+
+
+def two_of_one(x, y):
+    return np.sum((x.reshape(1, -1) + y.reshape(1, -1)) ** 2)
+
+
 def with_aux(x):
     return np.sum(x * x), (x, np.exp(x))
 
@@ -51,6 +59,8 @@ CALLS = {
     "grad": lambda x: ga.grad(pair, (0, 1))(x, x),
     "grad of a sum": lambda x: ga.grad(lambda p: np.sum(p[0] + p[1]))([x, x]),
     "grad of a constant": lambda x: ga.grad(lambda x, y: 3.0, (0, 1))(x, x),
+    "grad, reshaped": lambda x: ga.grad(reshaped, (0, 1))(x, x[:1]),
+    "grad, a cotangent for two": lambda x: ga.grad(two_of_one, (0, 1))(x, x),
     "grad with aux": lambda x: ga.grad(with_aux, has_aux=True)(x),
     "value_and_grad with aux": lambda x: ga.value_and_grad(with_aux, has_aux=True)(x),
     "vjp, out": lambda x: ga.vjp(twice, x)[0],

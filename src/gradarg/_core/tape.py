@@ -134,12 +134,12 @@ def foreign(array: Any, user: object, watch: list[Watch]) -> Any:
     """An array that user code may write to, made safe to keep: a copy, or watched if large."""
     if type(array) is not np.ndarray or (array.flags.owndata and not array.flags.writeable):
         return array
-    repeated = [s == 0 and n > 1 for s, n in zip(array.strides, array.shape)]
-    if any(repeated) and array.size:  # what is repeated is enough
-        once = array[tuple(slice(1) if r else slice(None) for r in repeated)]
-        return np.broadcast_to(foreign(once, user, watch), array.shape)
     if array.nbytes <= _COPY_BYTES:
         return array.copy(order="K")
+    repeated = [s == 0 and n > 1 for s, n in zip(array.strides, array.shape)]
+    if any(repeated):  # what is repeated is enough
+        once = array[tuple(slice(1) if r else slice(None) for r in repeated)]
+        return np.broadcast_to(foreign(once, user, watch), array.shape)
     watch.append(Watch(array, user))
     return array
 

@@ -67,8 +67,14 @@ def _no_nan(x: Any) -> bool:
     return not np.count_nonzero(x != x)
 
 
+def _all_finite(x: Any) -> bool:
+    """Whether it is soon seen that every element is finite."""
+    small = isinstance(x, np.ndarray) and x.size < 1024
+    return small and np.count_nonzero(np.isfinite(x)) == x.size
+
+
 def _product(x: Any, y: Any) -> Any:
-    if _no_zero(x) and _no_zero(y):
+    if (_no_zero(x) or _all_finite(y)) and (_no_zero(y) or _all_finite(x)):
         return x * y
     with np.errstate(invalid="ignore"):
         out = x * y

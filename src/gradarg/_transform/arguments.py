@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -168,13 +169,23 @@ def owned(
     for r in results:
         r = r if levels else bare(r)
         if type(r) is np.ndarray:
-            if held or r.base is not None or not r.flags.writeable or id(r) in seen:
+            if held or not _alone(r) or id(r) in seen:
                 r = r.copy()
             seen.add(id(r))
         if levels and isinstance(r, (np.ndarray, np.generic)):
             r = constant_tensor(r)
         fresh.append(r)
     return fresh
+
+
+def _alone(r: Any) -> bool:
+    """Whether an array may be written to, and nothing else sees its memory."""
+    if r.base is None:
+        return bool(r.flags.writeable)
+    if sys.getrefcount(r.base) > 2:  # the reference that r holds, and the one that asks
+        return False
+    whole = type(r.base) is np.ndarray and r.base.nbytes == r.nbytes and r.base.flags.owndata
+    return whole and bool(r.flags.writeable)
 
 
 def owned_each(results: Sequence[Any], inputs: Sequence[Any], held: bool = False) -> list[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from .._core import tree
 from .._core.batch import Batch
 from .._core.errors import DerivativeError
-from .._core.trace import Box, ShapeDtype, box, describe
+from .._core.trace import Box, ShapeDtype, bare, box, describe
 from .arguments import ArgNums, Arguments, like, owned, owned_each, same_leaves
 from .batch import exposed, vmap_as
 from .forward import jvp_as
@@ -22,9 +22,10 @@ from .reverse import Pullback, grad_as, recorded
 def _basis(value: Any) -> Any:
     """All unit vectors of a value's space, along a new first axis; read-only."""
     n = math.prod(value.shape)
-    units = np.eye(n, dtype=value.dtype)
+    units = np.zeros((n, *value.shape), value.dtype)
+    units.reshape(-1)[:: n + 1] = 1
     units.flags.writeable = False
-    return units.reshape((n, *value.shape))
+    return units
 
 
 def _zeros(value: Any) -> Any:
@@ -83,8 +84,7 @@ def _reverse(transform: str, f: Callable[..., Any], given: Arguments, pullback: 
             with Batch(transform, f, len(units)) as trace:
                 row = [None] * i + [box(units, trace, None)]
                 found = [exposed(g, trace) for g in pullback.transposed(row)]
-            shapes = [(*out.shape, *v.shape) for v in pullback.values]
-            return owned([np.reshape(g, shape) for g, shape in zip(found, shapes)], ())
+            return [bare(g.reshape((*out.shape, *v.shape))) for g, v in zip(found, pullback.values)]
 
         units = _basis(out)
         found = rows(units)
