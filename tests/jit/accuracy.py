@@ -67,6 +67,7 @@ REFERENCES = {
     "erfc": Reference(scipy.special.erfc, mpmath.erfc),
     "erfcx": Reference(scipy.special.erfcx, _erfcx),
     "ndtr": Reference(scipy.special.ndtr, mpmath.ncdf),
+    "gaussian": Reference(lambda x: np.exp(-x * x / 2), lambda x: mpmath.exp(-x * x / 2)),
     "cbrt": Reference(np.cbrt, lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x))),
     "pow": Reference(np.power, mpmath.power),
     "sqrt": Reference(np.sqrt, mpmath.sqrt),
@@ -92,6 +93,7 @@ DOMAINS = {
     "erfc": (-1e4, 1e4),  # where mpmath gives up
     "erfcx": (-26, 1e4),
     "ndtr": (-1e4, 1e4),
+    "gaussian": (-1e4, 1e4),
     "sqrt": (0, np.inf),
     "rsqrt": (0, np.inf),
 }

@@ -182,6 +182,7 @@ def _betainc_slope(a: Any, b: Any, x: Any, orders: tuple[int, int]) -> Any:
 
 OURS: list[tuple[str, tuple[Any, ...], dict[str, Any], Callable[..., Any]]] = [
     ("mills", (REAL,), {}, mpmaths(lambda x: mpmath.npdf(x) / mpmath.ncdf(x))),
+    ("gaussian", (REAL,), {}, mpmaths(lambda x: mpmath.exp(-x * x / 2))),
     (
         "erfcx_derivative",
         ((-2.0, 12.0),),

@@ -55,6 +55,8 @@ _LINES = {
     "float_power": ["power({x}, {y}, {o})"],
     "erf": ["copyto({o}, erf({x}))"],  # SciPy's
     "erfc": ["copyto({o}, erfc({x}))"],
+    "ndtr": ["copyto({o}, ndtr({x}))"],
+    "gaussian": ["multiply({x}, {x}, {o})", "multiply({o}, -0.5, {o})", "exp({o}, {o})"],
 }  # fmt: skip
 _FAST = {"product": ["multiply({x}, {y}, {o})"], "quotient": ["divide({x}, {y}, {o})"]}
 _CAREFUL = {
@@ -70,7 +72,8 @@ _ONE_HOT = {
 }
 _HANDS_ON |= {
     "positive", "relu", "sigmoid", "softplus", "log_sigmoid", "product", "quotient",
-    "where", "pick", *_ONE_HOT, "row_dot", "erf", "erfc", *ROW_REDUCTIONS,
+    "where", "pick", *_ONE_HOT, "row_dot", "erf", "erfc", "ndtr", "gaussian",
+    *ROW_REDUCTIONS,
 }  # fmt: skip
 _WITH_BUFFER = {"softplus", "log_sigmoid", "where"}
 _ELSEWHERE = {"integer_power", "one_hot", "where"}  # write their result before they have read all

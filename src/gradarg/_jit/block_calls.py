@@ -102,5 +102,5 @@ SCOPE: dict[str, Any] = {
     "add_reduce": np.add.reduce, "maximum_reduce": np.maximum.reduce,
     "minimum_reduce": np.minimum.reduce, "column_sum": _column_sum,
     "product": elementwise.product.impl, "quotient": elementwise.quotient.impl,
-    "erf": special.erf.impl, "erfc": special.erfc.impl,
+    "erf": special.erf.impl, "erfc": special.erfc.impl, "ndtr": special.ndtr.impl,
 }  # fmt: skip

@@ -35,10 +35,6 @@ def _logsumexp(x: Any, axis: Any) -> Any:
     return np.reshape(total, tuple(n for i, n in enumerate(x.shape) if i not in axis))
 
 
-def _ndtr(x: Any) -> Any:
-    return 0.5 * bind(special.erfc, (x * -(0.5**0.5),))
-
-
 def _expit(x: Any) -> Any:
     return bind(elementwise.sigmoid if x.dtype.kind == "f" else special.expit, (x,))
 
@@ -54,7 +50,6 @@ def _logaddexp(x: Any, y: Any) -> Any:
 ROWS: dict[Any, Callable[..., Any]] = {
     elementwise.logaddexp: _logaddexp,
     special.expit: _expit,
-    special.ndtr: _ndtr,
     reduce.softmax: _softmax,
     reduce.log_softmax: _log_softmax,
     reduce.logsumexp: _logsumexp,

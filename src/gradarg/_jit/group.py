@@ -26,6 +26,8 @@ ELEMENTWISE = {
         *elementwise.CONSTANT.values(),
         special.erf,
         special.erfc,
+        special.ndtr,
+        special.gaussian,
     ]
     if hasattr(p, "spreads")
 }

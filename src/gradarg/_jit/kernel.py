@@ -18,7 +18,7 @@ END_REDUCTIONS = ("column_sum", "total", "end_sum")
 HEAVY = {
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos",
     "tan", "tanh", "sinh", "cosh", "sigmoid", "softplus", "log_sigmoid",
-    "erf", "power", "divide", "quotient", "reciprocal", "sqrt",
+    "erf", "erfc", "ndtr", "gaussian", "power", "divide", "quotient", "reciprocal", "sqrt",
 }  # fmt: skip
 
 

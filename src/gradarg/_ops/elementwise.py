@@ -204,7 +204,7 @@ quotient: Primitive = elementwise(
     "quotient",
     _quotient,
     lambda g, _o, _x, y: quotient(g, y),
-    lambda g, o, _x, y: -times(g, quotient(o, y)),
+    lambda g, o, _x, y: -times(quotient(g, y), o),
 )
 
 # with a Python number on one side nothing is promoted and fewer terms are left
@@ -224,7 +224,7 @@ divide = elementwise(
     "divide",
     operator.truediv,
     lambda g, _o, _x, y: quotient(g, y),
-    lambda g, o, _x, y: -times(g, quotient(o, y)),
+    lambda g, o, _x, y: -times(quotient(g, y), o),
 )
 remainder = elementwise(
     "remainder",

@@ -49,6 +49,7 @@ _TABLE: dict[str, Callable[..., Value]] = {
     "erfc": normal.erfc,
     "erfcx": normal.erfcx,
     "ndtr": normal.ndtr,
+    "gaussian": normal.gaussian,
     "pow": powers.pow,
     "cbrt": powers.cbrt,
     "sqrt": sqrt,
