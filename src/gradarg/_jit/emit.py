@@ -102,10 +102,14 @@ class Emitter:
 
     @property
     def wide(self) -> int:
-        """How many columns a loop takes at a time: two vectors, whose chains run side by side."""
-        lanes = 2 * self.vectors.bits // self.code.bits
+        """How many columns a loop takes at a time: a vector of a row, which may be short.
+
+        Of what is one row, two vectors, whose chains run side by side.
+        """
+        lanes = self.vectors.bits // self.code.bits
         if self.kernel.by_rows:
             return lanes
+        lanes *= 2
         while lanes > max(1, self.segment[1] - self.segment[0]):
             lanes //= 2
         return lanes
