@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import gradarg as ga
-from gradarg._jit import compiler, emit, engine
+from gradarg._jit import compiler, emit, engine, nest_emit
 from tests.jit.test_vector_math import PROCESSORS
 
 WIDTHS = {"ARM": (128, False), "AVX2": (256, False), "this machine": None}
@@ -87,7 +87,7 @@ def test_other_processors(processor, monkeypatch):
     vectors = emit.Vectors(bits, bits == 512)
     passes = llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(speed_level=3))
     for kernel in kernels:
-        text = emit.module(kernel, triple, str(target.target_data), vectors)
+        text = nest_emit.module(kernel, triple, str(target.target_data), vectors)
         parsed = llvm.parse_assembly(text)
         parsed.verify()
         passes.getModulePassManager().run(parsed, passes)

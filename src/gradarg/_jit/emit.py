@@ -10,6 +10,7 @@ columns, 64 rows at a time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -92,6 +93,7 @@ class Emitter:
         self.ends = {id(v): k for k, v in enumerate(kernel.ends)}
         self.outputs = [v for v in kernel.outputs if v.op not in END_REDUCTIONS]
         self.count = 0
+        self.row, self.base = "%r", "%base"  # of the loop that is being written
         self.segment = (0, 0)  # of a kernel of one row: where its columns are
         self.allocas: list[str] = []  # all stand at the entry, or they would grow with each row
 
@@ -171,7 +173,7 @@ class Emitter:
         if id(v) not in self.have:
             assert self.code.lanes == 1
             if v.op == "input":
-                index = "%r" if v.kind == "r" else "0"
+                index = self.row if v.kind == "r" else "0"
                 self.have[id(v)] = self.load(f"%p{v.args[0]}", index, 0, v.dtype)
             elif v.op == "pick":
                 self.have[id(v)] = self.picked(*v.values)
@@ -232,13 +234,20 @@ class Emitter:
         lane = code.spread(code.let(f"trunc i64 {lane} to i32"), "i32")
         return code.let(f"icmp eq {code.vector('i32')} {lane}, {self.numbered()}")
 
+    def lanes_below(self, high: str) -> str:
+        """Which lanes of the loop that is being written are columns below this one."""
+        code = self.code
+        room = code.let(f"trunc i64 {code.let(f'sub i64 {high}, {self.j}')} to i32")
+        lanes = f"icmp slt {code.vector('i32')} {self.numbered()}, {code.spread(room, 'i32')}"
+        return code.let(lanes)
+
     def numbered(self) -> str:
         return f"<{', '.join(f'i32 {k}' for k in range(self.code.lanes))}>"
 
     def picked(self, v: Value, column: Value) -> str:
         """A value of the row at one column."""
         self.j, _ = self.column(column)
-        self.place = self.code.let(f"add nsw i64 %base, {self.j}")
+        self.place = self.code.let(f"add nsw i64 {self.base}, {self.j}")
         return self.inner(v, {}, [], keeping=False)
 
     def inner(
@@ -324,39 +333,7 @@ class Emitter:
                 self.outer(v)
         constant = dict(self.have)
         if kernel.by_rows:
-            for k in flushed:
-                code.line(f"call void @flush(ptr %f{k}, ptr %e{k}, i64 %C, i1 false)")
-            code.line("br label %rows")
-            code.label("rows")
-            code.line(f"%r = phi i64 [%lo, %entry], [%r2, %{'rowdone' if flushed else 'rowend'}]")
-            code.line("%more = icmp slt i64 %r, %hi")
-            code.line("br i1 %more, label %row, label %done")
-            code.label("row")
-            code.line("%base = mul i64 %r, %C")
-            for at in range(kernel.passes):
-                self.one_pass(at, "0", "%C")
-            for v in self.outputs:
-                if v.kind == "r":
-                    self.store(self.outer(v), self.out(v), "%r", self.scope(v), v.dtype)
-            for v in kernel.ends:
-                if v.op == "total" and v.values[0].kind == "r":
-                    self.add_to(f"%e{self.ends[id(v)]}", self.outer(v.values[0]))
-            code.line("br label %rowend")
-            code.label("rowend")
-            code.line("%r2 = add nsw i64 %r, 1")
-            if flushed:
-                code.line(f"%full = and i64 %r2, {ROWS - 1}")
-                code.line("%due = icmp eq i64 %full, 0")
-                code.line("%last = icmp eq i64 %r2, %hi")
-                code.line("%now = or i1 %due, %last")
-                code.line("br i1 %now, label %flush, label %rowdone")
-                code.label("flush")
-                for k in flushed:
-                    code.line(f"call void @flush(ptr %f{k}, ptr %e{k}, i64 %C, i1 true)")
-                code.line("br label %rowdone")
-                code.label("rowdone")
-            code.line("br label %rows")
-            code.label("done")
+            self.rows(flushed)
         else:
             code.line("%base = add i64 0, 0")
             points = kernel.breaks()
@@ -383,6 +360,43 @@ class Emitter:
         code.lines.append("}")
         code.lines[2:2] = self.allocas
         return "\n".join(code.lines)
+
+    def rows(self, flushed: list[int]) -> None:
+        """The loop over the rows, which has these sums of columns in floats at first."""
+        kernel, code = self.kernel, self.code
+        for k in flushed:
+            code.line(f"call void @flush(ptr %f{k}, ptr %e{k}, i64 %C, i1 false)")
+        code.line("br label %rows")
+        code.label("rows")
+        code.line(f"%r = phi i64 [%lo, %entry], [%r2, %{'rowdone' if flushed else 'rowend'}]")
+        code.line("%more = icmp slt i64 %r, %hi")
+        code.line("br i1 %more, label %row, label %done")
+        code.label("row")
+        code.line("%base = mul i64 %r, %C")
+        for at in range(kernel.passes):
+            self.one_pass(at, "0", "%C")
+        for v in self.outputs:
+            if v.kind == "r":
+                self.store(self.outer(v), self.out(v), "%r", self.scope(v), v.dtype)
+        for v in kernel.ends:
+            if v.op == "total" and v.values[0].kind == "r":
+                self.add_to(f"%e{self.ends[id(v)]}", self.outer(v.values[0]))
+        code.line("br label %rowend")
+        code.label("rowend")
+        code.line("%r2 = add nsw i64 %r, 1")
+        if flushed:
+            code.line(f"%full = and i64 %r2, {ROWS - 1}")
+            code.line("%due = icmp eq i64 %full, 0")
+            code.line("%last = icmp eq i64 %r2, %hi")
+            code.line("%now = or i1 %due, %last")
+            code.line("br i1 %now, label %flush, label %rowdone")
+            code.label("flush")
+            for k in flushed:
+                code.line(f"call void @flush(ptr %f{k}, ptr %e{k}, i64 %C, i1 true)")
+            code.line("br label %rowdone")
+            code.label("rowdone")
+        code.line("br label %rows")
+        code.label("done")
 
     def out(self, v: Value) -> str:
         return f"%p{len(self.kernel.inputs) + self.outputs.index(v)}"
@@ -412,14 +426,31 @@ class Emitter:
             stores = [v for v in stores if v.length >= self.segment[1]]
         if not (sums or columns or stores):
             return
+        self.prepare(at)
+        self.loop(sums, columns, stores, low, high)
+
+    def prepare(self, at: int) -> None:
+        """Compute what is the same throughout a row and is used along it in a pass."""
+        for v in self.kernel.values:
+            if v.kind == "M" and v.level <= at:
+                for a in v.values:
+                    if a.kind == "r":
+                        self.outer(a)
+                if self.has_inverse(v):
+                    self.inverse(v.values[1])
+
+    def loop(
+        self,
+        sums: list[Value],
+        columns: list[Value],
+        stores: list[Value],
+        low: str,
+        high: str,
+        computed: Sequence[Value] = (),  # besides
+    ) -> None:
+        """A loop from low to high, in blocks: reductions of what it runs over, and stores."""
+        code = self.code
         n = self.count = self.count + 1
-        outer_values = {id(v): v for v in kernel.values if v.kind == "r" and v.level <= at}
-        for v in outer_values.values():
-            if v.op not in ROW_REDUCTIONS and v.op != "number":
-                self.outer(v)
-        for v in kernel.values:
-            if v.level <= at and self.has_inverse(v):
-                self.inverse(v.values[1])
         for v in sums:
             type = "double" if self._adds(v) else code.type
             self.allocas.append(f"  %a{n}.{self._k(v)} = alloca {type}")
@@ -456,12 +487,11 @@ class Emitter:
                     type = code.vector(type)
                     code.line(f"{name} = phi {type} [{start}, %{before}], [{name}n, %{label}]")
             if label.startswith("left") and code.lanes > 1:
-                room = code.spread(
-                    code.let(f"trunc i64 {code.let(f'sub i64 {high}, {self.j}')} to i32"), "i32"
-                )
-                self.mask = code.let(f"icmp slt {code.vector('i32')} {self.numbered()}, {room}")
-            self.place = code.let(f"add nsw i64 %base, {self.j}")
+                self.mask = self.lanes_below(high)
+            self.place = code.let(f"add nsw i64 {self.base}, {self.j}")
             memo: Memo = {}
+            for v in computed:
+                self.inner(v, memo, fresh)
             for v in sums:
                 self.reduced(v, self.inner(v.values[0], memo, fresh), inside[id(v)])
             for v in columns:
@@ -471,7 +501,7 @@ class Emitter:
                 self.store(code.op("fadd", old, x), place, self.j, 2)
             for v in stores:
                 x = self.inner(v, memo, fresh)
-                index = self.place if v.kind == "M" else self.j
+                index = self.j if v.kind == "c" else self.place
                 self.store(x, self.out(v), index, self.scope(v), v.dtype)
             self.mask = ""
             code.line(f"{self.j}n = add nsw i64 {self.j}, {code.lanes}")
@@ -576,11 +606,6 @@ class Emitter:
 
     def _adds(self, v: Value) -> bool:
         return v.op in ("row_sum", "total")
-
-
-def module(kernel: Kernel, triple: str, layout: str, vectors: Vectors) -> str:
-    """The module of IR for a kernel."""
-    return written(Emitter(kernel, vectors), triple, layout)
 
 
 def written(emitter: Emitter, triple: str, layout: str) -> str:

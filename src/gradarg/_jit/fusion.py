@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core.stage import Equation, Var
-from .._ops import structure
+from .._ops import contract, structure
 from .._transform.graph import Graph
-from .group import ELEMENTWISE, FLOATS, REDUCES, Group, Limits, Supported, can_fuse, is_run
+from .group import ELEMENTWISE, FLOATS, REDUCES, Group, Limits, Supported, can_fuse, is_run, multiplies
 from .kernel import ROW_REDUCTIONS, Refused
 from .passes import type_of
 
@@ -48,7 +48,8 @@ def planned(
     """
     planning = _Planning(graph, supported, limits, wider)
     for equation in graph.equations:
-        if can_fuse(equation, supported) and _elements(equation) > share * SMALL:
+        fits = can_fuse(equation, supported) or (wider and multiplies(equation) is not None)
+        if fits and _elements(equation) > share * SMALL:
             group = planning.chosen(equation)
             if group is not None:
                 planning.of[equation.outs[0]] = group
@@ -92,6 +93,8 @@ class _Planning:
         candidates = list(dict.fromkeys(g for g in near if isinstance(g, Group)))
         reduces = id(equation.primitive) in REDUCES or equation.primitive is structure.gather
         type = type_of(equation.inputs[0]) if reduces else equation.outs[0].type
+        if equation.primitive is contract.matmul:
+            type = type_of(multiplies(equation))
         shape = tuple(type.shape)
         made = list(candidates)
         candidates += [g for g in self.groups[-3:] if g.holds(shape) and g not in candidates]
@@ -126,7 +129,7 @@ class _Planning:
         general = group.general
         view = self.is_view(equation)  # taken in later, with what uses it
         for wide in (True,) if general else (True, False) if first else (False, True):
-            if wide and view:
+            if wide and (view or equation.primitive is contract.matmul):
                 continue
             taken = [v for v in views if v.outs[0] not in group.made] if wide else []
             new = {v.outs[0] for v in taken}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .._core.stage import Equation, Var
-from .._ops import elementwise, reduce, special, structure
+from .._ops import contract, elementwise, reduce, special, structure
 from .kernel import END_REDUCTIONS, Kernel, Refused, Value, joined, levels
 from .passes import _number, type_of
 from .rows import distributed
@@ -34,6 +34,7 @@ ELEMENTWISE = {
 REDUCES = {id(structure.sum): "sum", id(reduce.max): "max", id(reduce.min): "min"}
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 MOST_OPERANDS = 24
+LEAST, LARGE, WIDE = 16, 1 << 14, 1 << 15  # rows, columns; elements of a matrix; columns to sum
 MOST_OPERATIONS = 120  # LLVM takes more than its share of time for longer ones
 Supported = Callable[[str], bool]
 Limits = dict[str, float]
@@ -83,8 +84,8 @@ class Group:
                 return "c", k
         raise Refused(f"an operand of shape {shape} does not line up with {full}")
 
-    def read(self, x: Any, shape: tuple[int, ...] | None = None) -> Value:
-        """The value of an operand: made in this group, a number, or an input.
+    def read(self, x: Any, shape: tuple[int, ...] | None = None, kind: str = "") -> Value:
+        """The value of an operand: made in this group, a number, or an input, of a kind if given.
 
         `shape` is that of the operation, where the group is of one row and of several lengths.
         """
@@ -92,6 +93,8 @@ class Group:
             v = self.made[x]
             if v.op in END_REDUCTIONS:
                 raise Refused("it uses a sum that is there only when the loops have ended")
+            if v.params.get("turned") and not kind:
+                raise Refused("it is a row of what goes down the rows")
             return v
         if isinstance(x, bool | int | float):
             return self.keep(Value("number", (x,), "s", "b" if isinstance(x, bool) else "f"))
@@ -104,8 +107,10 @@ class Group:
         type = type_of(x)
         if type.dtype != self.float and type.dtype != np.bool_:
             raise Refused(f"an operand is of {type.dtype}, the kernel of {self.float}")
-        if shape is not None and shape == tuple(type.shape) != (1,) * len(shape):
-            kind, cut = ("r" if shape == self.rows else "M"), None
+        if kind:
+            cut = None
+        elif shape is not None and shape == tuple(type.shape) != (1,) * len(shape):
+            kind, cut = ("r" if self.is_of_rows(shape) else "M"), None
         else:
             kind, cut = self.place(tuple(type.shape))
         if cut is not None:
@@ -148,6 +153,8 @@ class Group:
             return self._part(equation)
         if equation.primitive in _PICKS:
             return self._pick(equation)
+        if equation.primitive is contract.matmul:
+            return self._matmul(equation)
         if out.dtype != self.float and out.dtype != np.bool_:
             raise Refused(f"its result is of {out.dtype}, the kernel of {self.float}")
         shape = tuple(out.shape)
@@ -308,6 +315,21 @@ class Group:
             raise Refused("it spreads what is no number for each row")
         return self.keep(Value("one_hot", (v, at), "M", "f", length=equation.outs[0].type.size))
 
+    def _matmul(self, equation: Equation) -> Value:
+        """A matrix and a vector: sums along the rows; a vector and a matrix: down the columns."""
+        x, y = equation.inputs
+        down = type_of(x).shape[0] == 1
+        matrix, vector = (y, x) if down else (x, y)
+        self._cut_at(1)
+        m = self.read(matrix, self.shape)
+        v = self.read(vector, kind="r" if down else "c")
+        if m.kind != "M" or v.kind not in ("s", "r" if down else "c"):
+            raise Refused("a product of a matrix that is smaller than the kernel")
+        product = self.keep(Value("multiply", (m, v), "M", "f", length=math.prod(self.shape)))
+        if down:
+            return self.keep(Value("column_sum", (product,), "c", "f"))
+        return self.keep(Value("row_sum", (product,), "r", "f"))
+
     def _cut_at(self, k: int) -> None:
         if self.ragged:
             raise Refused("it parts rows from columns, and the kernel's values differ in length")
@@ -329,7 +351,9 @@ class Group:
                 raise Refused("a reshape of the whole")
             return v
         if equation.primitive is structure.reshape:
-            if v.kind == "r" and shape != self.rows and self.place(shape)[0] != "r":
+            if v.kind == "r" and shape == (1, *self.rows):
+                return self.keep(Value("positive", (v,), "r", v.dtype, {"turned": True}))
+            if v.kind == "r" and not self.is_of_rows(shape):
                 raise Refused("a reshape that takes rows apart")
             return v
         if shape == self.shape and v.kind == "r":
@@ -339,6 +363,11 @@ class Group:
     @property
     def rows(self) -> tuple[int, ...]:
         return self.shape[: self.cut] if self.cut is not None else ()
+
+    def is_of_rows(self, shape: tuple[int, ...]) -> bool:
+        """Whether it is that of one number for each row."""
+        one = (1,) * (len(self.shape) - len(self.rows))
+        return self.cut is not None and shape in (self.rows, self.rows + one)
 
     # ---- the result
 
@@ -414,6 +443,18 @@ def _is_pick(equation: Equation) -> bool:
         and bool(np.array_equal(rows.ravel(), np.arange(rows.size)))
         and type_of(column).dtype.kind in "iu"
     )
+
+
+def multiplies(equation: Equation) -> Any:
+    """The matrix that the operation multiplies by a vector, if so, and if it is large."""
+    if equation.primitive is not contract.matmul or equation.outs[0].type.ndim != 2:
+        return None
+    x, y = equation.inputs
+    rows, columns = equation.outs[0].type.shape
+    matrix = y if rows == 1 else x if columns == 1 else None
+    if matrix is None or min(shape := type_of(matrix).shape) < LEAST or math.prod(shape) < LARGE:
+        return None
+    return None if rows == 1 and columns > WIDE else matrix
 
 
 def can_fuse(equation: Equation, supported: Supported) -> bool:

@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from . import emit
 from .code import Code, with_zeros
 from .emit import BLOCK, Emitter, Vectors, written
 from .kernel import Value
 from .nest import REDUCTIONS, Affine, Index, Nest, Root, Space
+from .row_blocks import Blocks, in_blocks
 
 _EXTREME = {"max": "maximum", "min": "minimum"}
 _FIRST = {"sum": "0.0", "end_sum": "0.0", "max": "0xFFF0000000000000", "min": "0x7FF0000000000000"}
@@ -446,7 +446,8 @@ class NestEmitter(Emitter):
 
 
 def module(kernel: Any, triple: str, layout: str, vectors: Vectors) -> str:
-    """The module of IR for a kernel of either kind."""
+    """The module of IR for a kernel of any kind."""
     if isinstance(kernel, Nest):
         return written(NestEmitter(kernel), triple, layout)
-    return emit.module(kernel, triple, layout, vectors)
+    writer = Blocks if in_blocks(kernel) else Emitter
+    return written(writer(kernel, vectors), triple, layout)

@@ -249,11 +249,33 @@ def _conjugate(equation: Equation, made_by: Maker) -> Any:
     return _whole(equation, made_by) if real else _twice(equation, made_by)
 
 
-def _matmul(equation: Equation, _made_by: Maker) -> Any:
-    """A column times a row, which a kernel can hold."""
-    if type_of(equation.inputs[0]).shape[-1] == 1:
+def _matmul(equation: Equation, made_by: Maker) -> Any:
+    """A column times a row, which a kernel can hold; X.T y and x Y.T as y.T X and Y x.T."""
+    x, y = equation.inputs
+    if type_of(x).shape[-1] == 1:
         return equation._replace(primitive=elementwise.multiply)
-    return None
+    (out,) = equation.outs
+    if out.type.ndim != 2 or 1 not in out.type.shape:
+        return None
+    column = out.type.shape[1] == 1  # with a vector on the right
+    inner = _made_matrix(x if column else y, made_by)
+    if inner is None:
+        return None
+    vector = y if column else x
+    turned, product = Var(_turned_type(vector)), Var(_turned_type(out))
+    given = (turned, inner) if column else (inner, turned)
+    return [
+        Equation((turned,), structure.reshape, (vector,), {"shape": turned.type.shape}),
+        equation._replace(outs=(product,), inputs=given),
+        Equation((out,), structure.reshape, (product,), {"shape": out.type.shape}),
+    ]
+
+
+def _made_matrix(x: Any, made_by: Maker) -> Any:
+    """What a matrix is the transpose of."""
+    maker = made_by(x) if isinstance(x, Var) else None
+    turns = maker is not None and maker.primitive is structure.transpose
+    return maker.inputs[0] if turns and len(maker.params["axes"]) == 2 else None
 
 
 def _solve(equation: Equation, made_by: Maker) -> Any:
