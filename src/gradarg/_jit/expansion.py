@@ -15,7 +15,7 @@ from .._core.stage import Equation, Stage, Var
 from .._core.trace import Box, bind, box
 from .._ops import elementwise, reduce, special
 from .._transform.graph import Graph
-from .passes import rebuilt
+from .passes import _number, rebuilt
 
 
 def _softmax(x: Any, axis: Any) -> Any:
@@ -41,7 +41,8 @@ def _expit(x: Any) -> Any:
 
 def _logaddexp(x: Any, y: Any) -> Any:
     for one, other in ((x, y), (y, x)):
-        if not isinstance(one, Box) and np.ndim(one) == 0 and one == 0:
+        zero = not isinstance(one, Box) and _number(one) == 0
+        if zero and np.broadcast_shapes(np.shape(one), other.shape) == other.shape:
             return bind(elementwise.softplus, (other,))
     far = np.maximum(x, y) + np.log1p(np.exp(-abs(x - y)))
     return np.where(x == y, x + math.log(2), far)  # equal infinities have no difference

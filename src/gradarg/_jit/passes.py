@@ -193,12 +193,17 @@ def _product(equation: Equation, _made_by: Maker) -> Any:
 
 
 def _exp(equation: Equation, made_by: Maker) -> Any:
-    """exp(x - log(s)) = exp(x) / s, for which exp(x) is there already in a softmax."""
+    """exp(x - log(s)) = exp(x) / s, for which exp(x) is there already in a softmax.
+
+    And exp(x - log(1 + exp(x))) is the sigmoid.
+    """
     inner = _inner(equation, made_by)
     if inner is None or inner.primitive is not elementwise.subtract:
         return None
     x, y = inner.inputs
     log = made_by(y) if isinstance(y, Var) else None
+    if log is not None and log.primitive is elementwise.softplus and log.inputs[0] is x:
+        return equation._replace(primitive=elementwise.sigmoid, inputs=(x,))
     if log is None or log.primitive is not elementwise.log or not isinstance(x, Var):
         return None
     e = Var(x.type)
@@ -206,6 +211,22 @@ def _exp(equation: Equation, made_by: Maker) -> Any:
         Equation((e,), elementwise.exp, (x,), {}),
         Equation(equation.outs, elementwise.divide, (e, log.inputs[0]), {}),
     ]
+
+
+def _equal(equation: Equation, made_by: Maker) -> Any:
+    """log(1 + exp(x)) is nowhere below 0."""
+    inner, (out,) = _inner(equation, made_by), equation.outs
+    number = _number(equation.inputs[1])
+    if inner is None or inner.primitive is not elementwise.softplus or number is None or number >= 0:
+        return None
+    return structure.constant_array(np.bool_(False), out.type.shape)
+
+
+def _where(equation: Equation, _made_by: Maker) -> Any:
+    """One of the two, where the condition is the same throughout."""
+    condition, x, y = equation.inputs
+    number = _number(condition)
+    return None if number is None else _same(x if number else y, equation.outs[0])
 
 
 def _whole(equation: Equation, _made_by: Maker) -> Any:
@@ -304,6 +325,8 @@ ROWS: dict[str, Callable[[Equation, Maker], Any]] = {
     "divide": _neutral(1.0, right_only=True),
     "quotient": _neutral(1.0, right_only=True),
     "exp": _exp,
+    "equal": _equal,
+    "where": _where,
     "power": _neutral(1.0, right_only=True),
     "negative": _twice,
     "conjugate": _conjugate,
