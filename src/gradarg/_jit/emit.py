@@ -413,7 +413,7 @@ class Emitter:
 
     def one_pass(self, at: int, low: str, high: str) -> None:
         """The loop over the columns from low to high, in blocks, for all of one level."""
-        kernel, code = self.kernel, self.code
+        kernel = self.kernel
         sums = [
             v for v in kernel.values
             if (v.op in ROW_REDUCTIONS or (v.op == "total" and v.values[0].kind in "Mc"))
@@ -427,7 +427,7 @@ class Emitter:
         if not (sums or columns or stores):
             return
         self.prepare(at)
-        self.loop(sums, columns, stores, low, high)
+        self.vector_loop(sums, columns, stores, low, high)
 
     def prepare(self, at: int) -> None:
         """Compute what is the same throughout a row and is used along it in a pass."""
@@ -439,7 +439,7 @@ class Emitter:
                 if self.has_inverse(v):
                     self.inverse(v.values[1])
 
-    def loop(
+    def vector_loop(
         self,
         sums: list[Value],
         columns: list[Value],

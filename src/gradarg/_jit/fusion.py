@@ -14,7 +14,17 @@ from typing import Any
 from .._core.stage import Equation, Var
 from .._ops import contract, structure
 from .._transform.graph import Graph
-from .group import ELEMENTWISE, FLOATS, REDUCES, Group, Limits, Supported, can_fuse, is_run, multiplies
+from .group import (
+    ELEMENTWISE,
+    FLOATS,
+    REDUCES,
+    Group,
+    Limits,
+    Supported,
+    can_fuse,
+    is_run,
+    multiplies,
+)
 from .kernel import ROW_REDUCTIONS, Refused
 from .passes import type_of
 
@@ -129,7 +139,7 @@ class _Planning:
         general = group.general
         view = self.is_view(equation)  # taken in later, with what uses it
         for wide in (True,) if general else (True, False) if first else (False, True):
-            if wide and (view or equation.primitive is contract.matmul):
+            if wide and view:
                 continue
             taken = [v for v in views if v.outs[0] not in group.made] if wide else []
             new = {v.outs[0] for v in taken}
@@ -276,9 +286,8 @@ class _Planning:
                 maker = self.of.get(i) if isinstance(i, Var) else None
                 if maker is not None and maker is not step:
                     visit(maker)
-            small = isinstance(step, Group) and len(step.equations) == 1
-            if small and _elements(step.equations[0]) <= SMALL:
-                steps.append(step.equations[0])
+            if isinstance(step, Group) and _alone(step.equations):
+                steps.extend(step.equations)
             elif isinstance(step, Group):
                 try:
                     kernel, stored = step.finish(needed)
@@ -297,7 +306,18 @@ class _Planning:
 
 
 _SHORT = 8
+_MATRIX = 1 << 21  # elements: one that fits the cache, BLAS multiplies by a vector as fast
 _FAR = 64  # operations that are looked at
+
+
+def _alone(equations: list[Equation]) -> bool:
+    """Whether a group is one operation that needs no kernel, seen from several shapes."""
+    first, *others = equations
+    if any(e.primitive is not structure.reshape for e in others):
+        return False
+    if first.primitive is contract.matmul:
+        return _elements(first) < _MATRIX
+    return not others and _elements(first) <= SMALL
 
 
 def _inputs(step: Any) -> Any:

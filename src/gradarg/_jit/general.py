@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._core.stage import Equation, Var
-from .._ops import structure
+from .._ops import contract, structure
 from .group import ELEMENTWISE, FLOATS, MOST_OPERANDS, REDUCES, Group
 from .kernel import HEAVY, Refused, Value
 from .nest import REDUCTIONS, Nest
@@ -35,7 +35,7 @@ class General(Group):
     def holds(self, shape: tuple[int, ...]) -> bool:
         return any(v.shape == shape for v in self.made.values())
 
-    def read(self, x: Any, _shape: tuple[int, ...] | None = None) -> Value:
+    def read(self, x: Any, _shape: tuple[int, ...] | None = None, _kind: str = "") -> Value:
         """The value of an operand: made in this group, a number, or an input."""
         if isinstance(x, Var) and x in self.made:
             return self.made[x]
@@ -81,6 +81,8 @@ class General(Group):
             raise Refused(f"its result is of {out.dtype}, the kernel of {self.float}")
         if 0 in out.shape:
             raise Refused("it has no elements")
+        if equation.primitive is contract.matmul:
+            raise Refused("a product of a matrix is of rows and columns alone")
         if equation.primitive in VIEWS:
             return self._view(equation)  # looked at with what uses it
         if id(equation.primitive) in REDUCES:

@@ -102,8 +102,9 @@ class Group:
         if number is not None and not isinstance(number, complex):
             is_bool = isinstance(number, bool)
             return self.keep(Value("number", (number,), "s", "b" if is_bool else "f"))
-        if id(x) in self.inputs:
-            return self.inputs[id(x)]
+        key = (kind, id(x)) if kind else id(x)  # of a square, a vector may be of both kinds
+        if key in self.inputs:
+            return self.inputs[key]
         type = type_of(x)
         if type.dtype != self.float and type.dtype != np.bool_:
             raise Refused(f"an operand is of {type.dtype}, the kernel of {self.float}")
@@ -118,7 +119,7 @@ class Group:
         if len(self.sources) >= MOST_OPERANDS:
             raise Refused("it would have too many operands")
         dtype = "b" if type.dtype == np.bool_ else "f"
-        v = self.inputs[id(x)] = self.keep(Value("input", (len(self.sources),), kind, dtype))
+        v = self.inputs[key] = self.keep(Value("input", (len(self.sources),), kind, dtype))
         v.length = type.size
         self.sources.append(x)
         return v
@@ -346,6 +347,10 @@ class Group:
         if v.op in END_REDUCTIONS:
             raise Refused("it uses a sum that is there only when the loops have ended")
         shape = tuple(equation.outs[0].type.shape)
+        if v.params.get("turned"):
+            if equation.primitive is structure.reshape and self.is_of_rows(shape):
+                return v.values[0]
+            raise Refused("it is a row of what goes down the rows")
         if v.kind == "M":
             if shape != self.shape:
                 raise Refused("a reshape of the whole")

@@ -215,11 +215,12 @@ def _exp(equation: Equation, made_by: Maker) -> Any:
 
 def _equal(equation: Equation, made_by: Maker) -> Any:
     """log(1 + exp(x)) is nowhere below 0."""
-    inner, (out,) = _inner(equation, made_by), equation.outs
-    number = _number(equation.inputs[1])
-    if inner is None or inner.primitive is not elementwise.softplus or number is None or number >= 0:
+    inner, number = _inner(equation, made_by), _number(equation.inputs[1])
+    if inner is None or inner.primitive is not elementwise.softplus:
         return None
-    return structure.constant_array(np.bool_(False), out.type.shape)
+    if number is None or not number < 0:
+        return None
+    return structure.constant_array(np.bool_(False), equation.outs[0].type.shape)
 
 
 def _where(equation: Equation, _made_by: Maker) -> Any:
@@ -295,8 +296,9 @@ def _matmul(equation: Equation, made_by: Maker) -> Any:
 def _made_matrix(x: Any, made_by: Maker) -> Any:
     """What a matrix is the transpose of."""
     maker = made_by(x) if isinstance(x, Var) else None
-    turns = maker is not None and maker.primitive is structure.transpose
-    return maker.inputs[0] if turns and len(maker.params["axes"]) == 2 else None
+    if maker is None or maker.primitive is not structure.transpose:
+        return None
+    return maker.inputs[0] if len(maker.params["axes"]) == 2 else None
 
 
 def _solve(equation: Equation, made_by: Maker) -> Any:

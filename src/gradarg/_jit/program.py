@@ -23,7 +23,7 @@ from .buffers import LEAST, recycled
 from .code import supported
 from .expansion import expanded
 from .fusion import planned
-from .group import Group
+from .group import Group, multiplies
 from .hoisted import hoisted
 from .kernel import END_REDUCTIONS, Kernel, Value
 from .native import MOST
@@ -226,6 +226,7 @@ class Program:
         if self._numbers(name, runner, sources, stored):
             return
         self.takes_floats = False
+        begun, factors = len(self._lines), _factors(group, sources)
         self._scope[name] = runner.bound(rows, columns)
         arrays = [  # of any layout: the runner sees to it
             self._constant(np.ascontiguousarray(x))  # once, not in every call
@@ -243,7 +244,7 @@ class Program:
             memory = self._memory(runner, v, var, sources)
             self._lines.append(f"    {self._names[var]} = {memory}")
             arrays.append(self._names[var])
-        if can_join(runner) and len(stored) == len(kernel.outputs):
+        if can_join(runner) and len(stored) == len(kernel.outputs) and not factors:
             self._wait(_Waiting(name, (runner, rows, columns), arrays, sources, stored))
             return
         uses = ", ".join(v.op for v in kernel.values if v.op not in ("input", "number"))
@@ -282,6 +283,15 @@ class Program:
             self._lines.append(f"    {self._names[var]} = {same_one}.reshape({var.type.shape})")
         if guards:
             self._lines.append(f"    if {' or '.join(guards)}:  # what the kernel does not do")
+            self._again(name, sources, stored, group, "    ")
+        if factors:
+            whole = " and ".join(f"{self._shown(x)}.flags.c_contiguous" for x in factors)
+            lines = [f"    {line}" for line in self._lines[begun:]]
+            self._lines[begun:] = [
+                f"    if {whole}:",
+                *lines,
+                "    else:  # BLAS takes it so",
+            ]
             self._again(name, sources, stored, group, "    ")
 
     def _wait(self, kernel: _Waiting) -> None:
@@ -358,6 +368,13 @@ class _Identifiers(_Names):
         if keyword.iskeyword(name):
             self[var] = name = f"{name}_"
         return name
+
+
+def _factors(group: Group, sources: list[Any]) -> list[Var]:
+    """The matrices that a kernel reads and multiplies by vectors."""
+    found = [multiplies(e) for e in group.equations]
+    read = {id(x) for x in sources if isinstance(x, Var)}
+    return list({id(x): x for x in found if id(x) in read}.values())
 
 
 def _replayed(group: Group, sources: list[Any], stored: list[Var]) -> Callable[..., Any]:

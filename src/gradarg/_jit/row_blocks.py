@@ -91,9 +91,7 @@ class Blocks(Emitter):
             self.have[id(v)] = self.load(self.number(v), self.in_block, 1, v.dtype)
         return super().outer(v)
 
-    def inner_or_zero(
-        self, v: Value, memo: Memo, fresh: list[Value], offset: int
-    ) -> str | None:
+    def inner_or_zero(self, v: Value, memo: Memo, fresh: list[Value], offset: int) -> str | None:
         if self.way != "over" or v.kind != "r":
             return super().inner_or_zero(v, memo, fresh, offset)
         key = id(v), 0
@@ -124,12 +122,12 @@ class Blocks(Emitter):
         numbers = [v for v in now if id(v) in self.numbers and v.op not in ROW_REDUCTIONS]
         if sums or stores or numbers:
             self.way, self.base = "over", "%first"
-            self.loop(sums, [], stores, "0", "%count", numbers)
+            self.vector_loop(sums, [], stores, "0", "%count", numbers)
             self.ready.update(map(id, numbers))
 
     def along(self, at: int) -> None:
         """Along each row, for its reductions, and for what is stored of it."""
-        values, code = self.kernel.values, self.code
+        values = self.kernel.values
         reductions = [v for v in values if v.op in ROW_REDUCTIONS and v.level == at]
         totals = [v for v in self.kernel.ends if v.op == "total" and v.values[0].kind == "M"]
         sums = [*reductions, *(v for v in totals if v.values[0].level == at)]
@@ -139,7 +137,7 @@ class Blocks(Emitter):
         self.way = "along"
         with self.each_row():
             self.prepare(at)
-            self.loop(sums, [], stores, "0", "%C")
+            self.vector_loop(sums, [], stores, "0", "%C")
             for v in reductions:
                 self.store(self.have[id(v)], self.number(v), self.in_block, 1)
         self.ready.update(map(id, reductions))
@@ -152,10 +150,10 @@ class Blocks(Emitter):
             return
         self.way = "down"
         n = self.count = self.count + 1
-        lanes = 2 * self.wide
-        narrow = lanes if self.vectors.masks else 1
-        whole = code.let(f"and i64 %C, {-lanes}")
-        for name, lanes, low, high in (("w", lanes, "0", whole), ("x", narrow, whole, "%C")):
+        most = 2 * self.wide
+        narrow = most if self.vectors.masks else 1
+        whole = code.let(f"and i64 %C, {-most}")
+        for name, lanes, low, high in (("w", most, "0", whole), ("x", narrow, whole, "%C")):
             label = f"{name}{n}"
             self.j = f"%j{label}"
             code.line(f"br label %before{label}")

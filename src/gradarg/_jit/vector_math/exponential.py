@@ -184,15 +184,24 @@ def tanh(x: Value) -> Value:
     return copysign(divide(half, low, below, lost + low), x)
 
 
+def exp_below(x: Value) -> Value:
+    """e^-|x|: 2^(n + 64) is in range where 2^n is not, and both at once where x is used twice."""
+    size, limit = abs(x), -LOW[x.bits]
+    p = power(-select(size > limit, limit, size))
+    return p.mantissa * p.scale(64) * 2.0**-64
+
+
 def sigmoid(x: Value) -> Value:
     """1 / (1 + e^-x), as e^x / (1 + e^x) below 0: right where e^-x is infinite."""
-    small = exp(-abs(x))
-    return divide(select(x < 0.0, small, 1.0), 0.0, *fast_two_sum(1.0, small))
+    small = exp_below(x)
+    below, lost = fast_two_sum(1.0, small)
+    q = select(x < 0.0, small, 1.0) / below
+    return fma(-q, lost, q)  # lost / below, but where that is close to 0 anyway
 
 
 def softplus(x: Value) -> Value:
     """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
-    y = exp(-abs(x))
+    y = exp_below(x)
     above = select(x < 0.0, 0.0, x)
     if x.bits == 32:  # a long polynomial costs less than a division
         return above + fma(y * y, polynomial(y, LOG1P_OF_UNIT[32]), y)
