@@ -132,7 +132,7 @@ class Each:
         return partial(self.rule, i)
 
 
-def elementwise(name: str, impl: Rule, *rules: Rule | None) -> Primitive:
+def elementwise(name: str, impl: Rule, *rules: Rule | None, shape: Rule | None = None) -> Primitive:
     """A function of corresponding elements. Rule i is the formula `g * df/dx_i`."""
 
     def jvp(tangents: Sequence[Any], out: Any, *args: Any, **params: Any) -> Any:
@@ -149,7 +149,7 @@ def elementwise(name: str, impl: Rule, *rules: Rule | None) -> Primitive:
         vjps=tuple(rule or _no_cotangent for rule in rules),
         jvp=jvp,
         batch=aligned,
-        shape=partial(elementwise_shape, name, impl),
+        shape=shape or partial(elementwise_shape, name, impl),
         spreads=True,
     )
 

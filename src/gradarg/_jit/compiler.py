@@ -54,21 +54,22 @@ def _version() -> str:
     import llvmlite.binding as llvm
 
     parts = (llvmlite.__version__, llvm.llvm_version_info, llvm.get_host_cpu_name(), _features())
-    return repr((2, *parts))
+    return repr((3, *parts))
 
 
-def functions(text: str, *names: str, loops: bool = False) -> tuple[int, ...]:
+def functions(text: str, *names: str, effort: int = 0) -> tuple[int, ...]:
     """The addresses of functions of a module of IR. Equal modules share the code, for good.
 
-    `loops` asks LLVM to vectorise and unroll the module's loops, which takes it as long again as
-    all the rest, and several times as long where there are many: not where they are in vectors.
+    What LLVM does for its loops is the `effort`: nothing (0) where they are written in vectors;
+    find their vectors (1), which takes as long again as all the rest; unroll them too (2), which
+    can take five times as long, and makes few of them faster.
     """
     with _LOCK:
         if text not in _built:
-            name = cache.key(_version(), str(loops), text)
+            name = cache.key(_version(), str(effort), text)
             engine = _linked(cache.load(name))
             if engine is None:
-                code = _compiled(text, loops)
+                code = _compiled(text, effort)
                 cache.store(name, code)
                 engine = _linked(code)
             if engine is None:
@@ -86,15 +87,16 @@ def functions(text: str, *names: str, loops: bool = False) -> tuple[int, ...]:
 _PASSES = ("always_inliner", "sroa", "simplify_cfg", "instruction_combine", "new_gvn")
 
 
-def _compiled(text: str, loops: bool) -> bytes:
+def _compiled(text: str, effort: int) -> bytes:
     import llvmlite.binding as llvm
 
     parsed = llvm.parse_assembly(text)
     parsed.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization, options.loop_unrolling = True, True
+    options = llvm.create_pipeline_tuning_options(speed_level=1 + effort)
+    options.loop_vectorization, options.loop_interleaving = True, True
+    options.loop_unrolling = effort > 1
     builder = llvm.create_pass_builder(target(), options)
-    if loops:
+    if effort:
         passes = builder.getModulePassManager()
     else:
         passes = llvm.create_new_module_pass_manager()

@@ -27,7 +27,7 @@ def build(kernel: Any) -> int:
     """The address of a kernel's machine code. Equal kernels share it."""
     machine = compiler.target()
     text = module(kernel, machine.triple, str(machine.target_data), Vectors(*compiler.vectors()))
-    (address,) = compiler.functions(text, "k", loops=isinstance(kernel, Nest))
+    (address,) = compiler.functions(text, "k", effort=int(isinstance(kernel, Nest)))
     return address
 
 

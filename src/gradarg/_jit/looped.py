@@ -490,7 +490,7 @@ class Looped(Bound):
             graph, self.lifted = lifted(graph)
             carries, length, reverse = params["carries"], params["length"], params["reverse"]
         self.loop = Loop(graph, test, consts + len(self.lifted), carries, length, reverse)
-        (self.address,) = compiler.functions(self.loop.text, "k", loops=True)
+        (self.address,) = compiler.functions(self.loop.text, "k", effort=1)
         native.ready()
         self.types = [o.type for o in equation.outs]
         many = len(equation.inputs) + len(self.lifted)

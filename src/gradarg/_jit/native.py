@@ -43,7 +43,8 @@ from .native_ir import (
     SLOTS,
     TOTALS,
     WAKE,
-    calls_ir,
+    call_ir,
+    numbers_ir,
     threads_ir,
 )
 
@@ -99,26 +100,23 @@ _FASTCALL = 0x80
 
 
 @functools.cache
-def _methods() -> tuple[Any, Any]:
+def _method(name: str) -> Any:
+    """`call` or `numbers`, as Python takes it."""
     import llvmlite.binding as llvm
 
-    for name in (
+    for known in (
         "PyObject_Vectorcall", "PyEval_SaveThread", "PyEval_RestoreThread", "Py_IncRef",
         "PyTuple_New", "PyTuple_SetItem", "PyFloat_FromDouble",
     ):  # fmt: skip
-        at = ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
-        llvm.add_symbol(name, at)
-    text = head() + threads_ir() + calls_ir()
-    call, numbers = compiler.functions(text, "call", "numbers")
-    return (
-        _Method(b"kernel", call, _FASTCALL, None),
-        _Method(b"numbers", numbers, _FASTCALL, None),
-    )
+        at = ctypes.cast(getattr(ctypes.pythonapi, known), ctypes.c_void_p).value
+        llvm.add_symbol(known, at)
+    text = call_ir() if name == "call" else numbers_ir()
+    return _Method(name.encode(), *compiler.functions(head() + text, name), _FASTCALL, None)
 
 
 def ready() -> None:
     """Compile what every call needs, or raise now."""
-    server() if LAYOUT is None else _methods()
+    server() if LAYOUT is None else _method("call")
 
 
 class _Plan(np.ndarray[Any, Any]):
@@ -150,7 +148,7 @@ def call(slots: dict[int, int], fallback: Callable[..., Any], wake: Any = None) 
     `wake()` is called, and returns None, when a job has been given to a pool.
     """
     kinds = {KIND: id(np.float32), OTHER_KIND: id(np.float64), ARRAY_KIND: id(np.ndarray)}
-    return _builtin(_methods()[0], slots | kinds, fallback, wake)
+    return _builtin(_method("call"), slots | kinds, fallback, wake)
 
 
 def numbers(function: int, inputs: int, outputs: int, fallback: Callable[..., Any]) -> Any:
@@ -161,7 +159,7 @@ def numbers(function: int, inputs: int, outputs: int, fallback: Callable[..., An
         FUNCTION: function, ARRAYS: inputs, ROWS: outputs, COLUMNS: slot(np.float64, 47),
         KIND: id(float), OTHER_KIND: id(np.float64), ARRAY_KIND: id(np.ndarray),
     }  # fmt: skip
-    return _builtin(_methods()[1], slots, fallback)
+    return _builtin(_method("numbers"), slots, fallback)
 
 
 __all__ = [

@@ -177,7 +177,18 @@ out:
 """
 
 
-def calls_ir() -> str:
+_PYTHON = """
+declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
+declare ptr @PyEval_SaveThread()
+declare void @PyEval_RestoreThread(ptr)
+declare void @Py_IncRef(ptr)
+declare ptr @PyTuple_New(i64)
+declare ptr @PyFloat_FromDouble(double)
+declare i32 @PyTuple_SetItem(ptr, i64, ptr)
+"""
+
+
+def call_ir() -> str:
     assert LAYOUT is not None
     kind, data, flags = LAYOUT
     plan = {
@@ -187,23 +198,10 @@ def calls_ir() -> str:
         "nothing": NONE, "wake": WAKE, "totals": TOTALS,
     }  # fmt: skip
     loads = "\n".join(f"  %{n}v = load i64, ptr %{n}" for n in plan)
-    numbers = {
-        "fn": FUNCTION, "arrays": ARRAYS, "outs": ROWS, "alloc": COLUMNS, "fallback": FALLBACK,
-        "float": KIND, "double": OTHER_KIND, "array": ARRAY_KIND,
-    }  # fmt: skip
-    number_loads = "\n".join(f"  %{n}v = load i64, ptr %{n}" for n in numbers)
     fields = ", ".join(
         f"i64 %{n}v" if n not in ("args", "scratch", "ends") else f"i64 %{n}i" for n in _FIELDS
     )
-    return f"""
-declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
-declare ptr @PyEval_SaveThread()
-declare void @PyEval_RestoreThread(ptr)
-declare void @Py_IncRef(ptr)
-declare ptr @PyTuple_New(i64)
-declare ptr @PyFloat_FromDouble(double)
-declare i32 @PyTuple_SetItem(ptr, i64, ptr)
-
+    return f"""{threads_ir()}{_PYTHON}
 define ptr @call(ptr %self, ptr %given, i64 %count) {{
 entry:
   %pointers = alloca [{MOST + 2} x ptr]
@@ -324,7 +322,18 @@ unusual:
   %result = call ptr @PyObject_Vectorcall(ptr %fallbackp, ptr %given, i64 %count, ptr null)
   ret ptr %result
 }}
+"""
 
+
+def numbers_ir() -> str:
+    assert LAYOUT is not None
+    kind, data, flags = LAYOUT
+    plan = {
+        "fn": FUNCTION, "arrays": ARRAYS, "outs": ROWS, "alloc": COLUMNS, "fallback": FALLBACK,
+        "float": KIND, "double": OTHER_KIND, "array": ARRAY_KIND,
+    }  # fmt: skip
+    loads = "\n".join(f"  %{n}v = load i64, ptr %{n}" for n in plan)
+    return f"""{_PYTHON}
 ; of a kernel of single float64: floats or arrays of one in, a tuple of np.float64 out
 define ptr @numbers(ptr %self, ptr %given, i64 %count) {{
 entry:
@@ -332,8 +341,8 @@ entry:
   %values = alloca [{MOST + 2} x double]
   %planp = getelementptr i8, ptr %self, i64 {data}
   %plan = load ptr, ptr %planp
-{_slots("%plan", numbers)}
-{number_loads}
+{_slots("%plan", plan)}
+{loads}
   %total = add i64 %arraysv, %outsv
   %all = icmp eq i64 %count, %arraysv
   br i1 %all, label %loop, label %unusual

@@ -177,7 +177,7 @@ class Pooling:
         self.count = 1 if found.same else len(equation.inputs)
         operations = 8 * found.planes * math.prod(found.out) * math.prod(found.places)
         text, size = kernel(found)
-        self.work = Work(text, self.count + 1, found.planes, size, 0, operations)
+        self.work = Work(text, self.count + 1, found.planes, size, 0, operations, effort=2)
 
     def __call__(self, *arrays: Any) -> Any:
         out = empty(tuple(self.type.shape), self.type.dtype)

@@ -38,9 +38,9 @@ class Work:
 
     def __init__(
         self, text: str, arrays: int, extent: int, scratch: int, ends: int, operations: float,
-        name: str = "k", table: Any = None,
+        name: str = "k", table: Any = None, effort: int = 1,
     ) -> None:  # fmt: skip
-        (self.address,) = compiler.functions(text, name, loops=True)
+        (self.address,) = compiler.functions(text, name, effort=effort)
         native.ready()
         self.table = table
         self.count, self.extent, self.ends = arrays, extent, -(-ends // 256) * 256

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .._core.errors import DerivativeError
-from .._core.primitive import Primitive, aligned, elementwise, general
+from .._core.primitive import Primitive, aligned, elementwise, elementwise_shape, general
 from .._core.trace import ShapeDtype
 from .elementwise import product
 
@@ -74,15 +74,23 @@ def _narrow(out: Any, args: Sequence[Any]) -> Any:
 
 def row(name: str, *rules: Rule | str | None) -> Primitive:
     """An elementwise function of SciPy. A rule that is text is the reason why there is none."""
-    return of(name, scipy_function(name), *rules)
+    impl = scipy_function(name)
+    shape = partial(_shape, name, impl) if len(rules) == 1 else None
+    return of(name, impl, *rules, shape=shape)
 
 
-def of(name: str, impl: Rule, *rules: Rule | str | None) -> Primitive:
+def _shape(name: str, impl: Rule, x: Any) -> ShapeDtype:
+    """A float stays as it is; to see that, SciPy need not be loaded, which takes 0.1 s."""
+    stays = x.dtype in (np.float32, np.float64) and name != "wofz"
+    return elementwise_shape(name, np.positive if stays else impl, x)
+
+
+def of(name: str, impl: Rule, *rules: Rule | str | None, shape: Rule | None = None) -> Primitive:
     """An elementwise function of our own, with rules as in `row`."""
     given = [
         without(name, i, rule) if isinstance(rule, str) else rule for i, rule in enumerate(rules)
     ]
-    return elementwise(name, impl, *given)
+    return elementwise(name, impl, *given, shape=shape)
 
 
 def without(name: str, position: int, why: str) -> Rule:
