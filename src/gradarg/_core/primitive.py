@@ -288,12 +288,11 @@ def varies(value: Any) -> bool:
 
 def align(size: int, mapped: Sequence[bool], args: Sequence[Any]) -> list[Any]:
     """Arguments whose hidden axis is first, given the same rank so that they broadcast."""
-    rank = max(np.ndim(a) - m for a, m in zip(args, mapped))
+    ranks = [getattr(a, "ndim", 0) - m for a, m in zip(args, mapped)]
+    rank = max(ranks)
     return [
-        np.reshape(a, (size,) + (1,) * (rank - a.ndim + 1) + a.shape[1:])
-        if m and a.ndim - 1 < rank
-        else a
-        for a, m in zip(args, mapped)
+        a.reshape((size,) + (1,) * (rank - r) + a.shape[1:]) if m and r < rank else a
+        for a, m, r in zip(args, mapped, ranks)
     ]
 
 

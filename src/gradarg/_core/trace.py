@@ -142,7 +142,7 @@ def explained(primitive: Primitive, args: Sequence[Any], error: ValueError) -> V
 
 def constant(value: Any, where: object) -> Any:
     """A non-box argument as NumPy sees it: arrays and numbers as they are, sequences as arrays."""
-    if isinstance(value, _NUMBERS):
+    if isinstance(value, _NUMBERS) or (type(value) is np.ndarray and value.dtype.kind in "biufc"):
         return value
     if isinstance(value, np.ma.MaskedArray):
         raise DerivativeError(
