@@ -54,6 +54,10 @@ SHAPES = [  # images, channels, size, outputs, window, options
     (3, 20, (5, 6), 40, (3, 3), {"groups": 20, "padding": 1, "stride": 2}),
     (2, 5, (17, 12), 5, (3, 3), {"groups": 5, "padding": 1}),
     (2, 12, (30,), 36, (4,), {"groups": 3, "padding": 2}),
+    (1, 18, (12, 40), 20, (5, 2), {"stride": (3, 2), "padding": ((4, 1), (0, 3))}),
+    (2, 4, (6, 8), 16, (1, 3), {"stride": 2, "padding": 0}),
+    (2, 3, (70, 90), 2, (3, 5), {"dilation": (2, 3), "padding": 1}),
+    (2, 2, (9, 8), 1, (6, 6), {"padding": 2}),
     (2, 40, (8, 8), 36, (3, 3), {"groups": 2, "padding": 1}),
 ]  # fmt: skip
 

@@ -58,6 +58,7 @@ class Plan:
     spec: Spec
     registers: Registers
     multiple: int = 1  # of which the rows of a band are
+    finer: int = 1  # how many results there are for each pixel
 
     @property
     def width(self) -> int:
@@ -109,7 +110,7 @@ class Plan:
     def band(self) -> int:
         """The rows of the result that are done at once."""
         s = self.spec
-        row = s.out[1] * self.padded
+        row = s.out[1] * self.padded * self.finer
 
         def fits(rows: int) -> bool:
             held = self.lines(rows) * self.line * s.channels + rows * row
@@ -173,11 +174,11 @@ def pack(plan: Plan, name: str = "pack") -> Function:
     return f
 
 
-def unpack(plan: Plan) -> Function:
-    """A band of the result, channels first."""
+def unpack(plan: Plan, rows: int) -> Function:
+    """A band of the result, of so many rows, channels first."""
     s = plan.spec
     f = Function("unpack", "ptr noalias %y, ptr noalias %to", s.dtype)
-    counts = s.outputs, plan.band * s.out[1]
+    counts = s.outputs, rows * s.out[1]
     move(f, "%y", "%to", counts, (plan.padded, math.prod(s.out)), plan.width)
     return f
 

@@ -3,8 +3,8 @@
 A thread takes an image, or a band of its rows, at a time. It copies what the band needs into memory
 of its own, padded and channels last, runs the micro-kernel over it, and puts the result back,
 channels first. The gradient by the input is a convolution with the window turned round, of the
-cotangents spread out by the stride. That by the weights adds up over the images, a sum of its own
-for each chunk of them.
+cotangents spread out by the stride, or in phases, without the zeros between. That by the weights
+adds up over the images, a sum of its own for each chunk of them. In groups, each is an image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from .._core.stage import Equation
 from .._ops import window
-from . import native, planar, winograd
+from . import native, phases, planar, winograd
 from .bands import Plan, Spec, bands, group, pack, scratch, taken, unpack
 from .loops import KERNEL, Function, microkernel, module, registers
 from .passes import type_of
@@ -59,7 +59,7 @@ def direct(plan: Plan) -> tuple[str, int]:
         target = f.at(y, (n, s.outputs * math.prod(s.out)), (row, s.out[1]))
         f.call("unpack", ("ptr", result), ("ptr", target))
     size = sum(held) * f.bits // 8 + 256
-    return module([pack(plan), kernel, unpack(plan), f]), size
+    return module([pack(plan), kernel, unpack(plan, plan.band), f]), size
 
 
 def packed(w: Any, plan: Plan) -> Any:
@@ -176,10 +176,13 @@ class Convolution:
         self.tile = winograd.tile(found, most)
         plan = self.plan = Plan(found, registers(), self.tile or 1)
         self.planar = not self.tile and planar.serves(plan)
+        bands = plan.bands
         self.shape = tuple(equation.outs[0].type.shape)
         if self.name == "conv_weight":
             if self.tile:
                 text, size, self.sums = winograd.gradient(plan, self.tile)
+            elif planar.gives_weights(plan):
+                text, size, self.sums = planar.gradient(plan)
             else:
                 text, size, self.sums = gradient(plan)
             ends = math.prod(self.sums) * np.dtype(found.dtype).itemsize
@@ -188,11 +191,13 @@ class Convolution:
                 text, size = winograd.convolution(plan, self.tile)
             elif self.planar:
                 text, size = planar.convolution(plan)
+            elif phases.serves(plan):
+                text, size, bands = phases.convolution(plan)
             else:
                 text, size = direct(plan)
             ends = 0
-        extent = found.images * plan.bands
-        self.work = Work(text, 2 if ends else 3, extent, size, ends, found.operations)
+        operations = found.operations // math.prod(found.spread)
+        self.work = Work(text, 2 if ends else 3, found.images * bands, size, ends, operations)
         if self.tile and not ends:
             text, extent, self.transformed = winograd.weights(plan, self.tile)
             self.prepare = Work(text, 2, extent, 0, 0, 0)

@@ -174,6 +174,15 @@ class Function:
         self.declared.add(f"declare {v} {name}({v}, {v}, {v})")
         return self.let(f"call {v} {name}({v} {x}, {v} {y}, {v} {z})")
 
+    def total(self, x: str, n: int) -> str:
+        """The sum of a vector's elements, in any order."""
+        name = f"@llvm.vector.reduce.fadd.v{n}f{self.bits}"
+        self.declared.add(f"declare {self.type} {name}({self.type}, {self.vector(n)})")
+        start = self.number(-0.0, 1)
+        return self.let(
+            f"call reassoc {self.type} {name}({self.type} {start}, {self.vector(n)} {x})"
+        )
+
     def zero(self, address: str, count: Any) -> None:
         """Set `count` elements to 0."""
         self.declared.add("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")

@@ -119,7 +119,7 @@ def convolution(plan: Plan, m: int) -> tuple[str, int]:
             f.call("results", ("ptr", sums), ("ptr", c), ("i64", tiles))
         target = f.at(y, (i, s.outputs * math.prod(s.out)), (row, s.out[1]))
         f.call("unpack", ("ptr", result), ("ptr", target))
-    text = module([pack(plan), kernel, before, after, unpack(plan), f])
+    text = module([pack(plan), kernel, before, after, unpack(plan, plan.band), f])
     return text, sum(held) * f.bits // 8 + 512
 
 
