@@ -219,6 +219,7 @@ from ._namespace.elementwise import (
     where,
 )
 from ._namespace.indexing import (
+    sliding_window_view,
     take,
     take_along_axis,
 )
@@ -812,6 +813,7 @@ __all__ = [
     "sinc",
     "sinh",
     "size",
+    "sliding_window_view",
     "softmax",
     "softplus",
     "sort",

@@ -792,6 +792,7 @@ for _module in _MODULES:
 FUNCTIONS |= {
     getattr(np.linalg, n): getattr(linalg, n) for n in linalg.__all__ if hasattr(np.linalg, n)
 }
+FUNCTIONS[np.lib.stride_tricks.sliding_window_view] = indexing.sliding_window_view
 FUNCTIONS |= {getattr(np.fft, n): getattr(fft, n) for n in fft.__all__}
 for _function in (np.can_cast, np.common_type, np.iscomplexobj, np.isrealobj, np.result_type):
     FUNCTIONS[_function] = vars(inspection)[_function.__name__]

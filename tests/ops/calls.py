@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from tests.ops import (
     fft_calls,
@@ -262,6 +263,8 @@ def _taken() -> Iterator[Call]:
     yield smooth("take_along_axis", C, rows[:, :, None], axis=2)
     yield smooth("take_along_axis", C, rows[:1, :, None] % 2, 0)
     yield smooth("take_along_axis", C, np.array([3, 23, 0]), axis=None)
+    for x, *args in ((V, 2), (M, (2, 3)), (C, 3, 1), (C, (2, 1), (-1, 0)), (M, (2, 2), (1, 1))):
+        yield Call("sliding_window_view", (x, *args), reference=sliding_window_view)
 
 
 # ---- products

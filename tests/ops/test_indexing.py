@@ -226,3 +226,23 @@ def test_one_truth_value(flag):
             assert_array_equal(t.value, expected)
             expected[flag] += 2.0
             assert_array_equal(t.at[index].add(2.0).value, expected)
+
+
+def test_windows_by_numpys_name():
+    """A moving average; windows that do not fit, or would be written into, are refused."""
+    window = np.lib.stride_tricks.sliding_window_view
+    x = np.array([0.3, -1.2, 2.0, 0.7, 1.1])
+    f = lambda x: np.sum(window(x, 3).mean(axis=-1) ** 2)
+    means = np.convolve(x, np.ones(3) / 3, "valid")
+    np.testing.assert_allclose(ga.grad(f)(x), np.convolve(2 * means, np.ones(3) / 3, "full"))
+    np.testing.assert_allclose(ga.jit(ga.grad(f))(x), ga.grad(f)(x))
+    for call, error in (
+        (lambda t: window(t, 6), r"length 6 does not fit the shape \(5,\)"),
+        (lambda t: window(t, -1), "length -1"),
+        (lambda t: window(t, (2, 2)), "needs as many axes"),
+        (lambda t: window(t, 2, axis=1), "out of bounds"),
+    ):
+        with pytest.raises(ga.ShapeError, match=error):
+            call(ga.Tensor(x))
+    with pytest.raises(ga.GradargError, match="none to write into"):
+        window(ga.Tensor(x), 2, writeable=True)

@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from .._core.errors import ConcreteValueError, ShapeError
+from .._core.errors import ConcreteValueError, ImmutableError, ShapeError
 from .._core.trace import Box, bind, peek
 from .._ops import elementwise, structure
 from . import elementwise as namespace
-from .arguments import array, axis_of, refuse_out
+from .arguments import array, axis_of, refuse_out, shape_of
 from .elementwise import astype
 from .views import link
 
-__all__ = ["take", "take_along_axis"]
+__all__ = ["sliding_window_view", "take", "take_along_axis"]
 
 
 def getitem(x: Any, index: Any) -> Any:
@@ -321,6 +321,39 @@ def take(
     if mode != "raise":
         indices = bounded(indices, a.shape[axis], mode, "take")
     return getitem(a, (slice(None),) * axis + (indices,))
+
+
+def sliding_window_view(
+    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+) -> Any:
+    """All windows of the given lengths along the axes: y[..., i, ..., k] = x[..., i + k, ...].
+
+    The places within a window are new axes, behind all others. It is a copy, no view.
+
+    >>> import gradarg as ga, numpy as np
+    >>> ga.sliding_window_view(np.arange(4.0), 3)
+    array([[0., 1., 2.],
+           [1., 2., 3.]])
+    """
+    name = "sliding_window_view"
+    if writeable:
+        raise ImmutableError(f"{name}: windows that overlap are none to write into.")
+    x = array(x)
+    lengths = shape_of(window_shape, name)
+    places = tuple(range(x.ndim)) if axis is None else shape_of(axis, name)
+    if len(lengths) != len(places):
+        raise ShapeError(f"{name}: window_shape {lengths} needs as many axes, not {places}.")
+    for place, length in zip([axis_of(i, x.ndim, name) for i in places], lengths):
+        count = x.shape[place] - length + 1
+        if length < 0 or count < 1:
+            raise ShapeError(
+                f"{name}: a window of length {length} does not fit the shape {tuple(x.shape)} "
+                f"along axis {place}."
+            )
+        windows = np.arange(count)[:, None] + np.arange(length)
+        x = getitem(x, (slice(None),) * place + (windows,))
+        x = _move_group(x, place + 1, 1, x.ndim - 1)
+    return x
 
 
 def bounded(indices: Any, n: int, mode: str, name: str) -> Any:
