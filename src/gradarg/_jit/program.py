@@ -158,7 +158,8 @@ class Program:
 
     def _call(self, equation: Equation) -> None:
         """An operation by itself: machine code of its own, or NumPy's evaluation."""
-        if isinstance(equation.primitive.impl, np.ufunc):
+        impl = equation.primitive.impl
+        if isinstance(impl, np.ufunc) or getattr(impl, "__module__", "") == "_operator":
             self.new.update(equation.outs)
         made = self._backend.operation(equation)
         if isinstance(made, str):
