@@ -232,6 +232,31 @@ def after(which, a, b, axis, u):
     return rows[which]()
 
 
+BANDED = {
+    "neighbours": lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2),
+    "far ones": lambda x: np.sum(x[3:] ** 3) + np.sum(x[:-4] ** 2 * x[4:]) + np.sum(np.tanh(x)),
+    "both ways": lambda x: np.sum(x * x[::-1] ** 2) + np.sum(x[1:] * x[:-1]),
+    "every other": lambda x: np.sum((x[::2] - x[1::2] ** 2) ** 2 * x[::2]),
+    "all": lambda x: np.sum(x[2:-2] ** 3 * x[4:]) + np.sum(x) ** 2,
+    "in a circle": lambda x: np.sum(np.roll(x, 1) * x**2),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", BANDED)
+def test_second_derivatives_that_lie_on_diagonals(name, dtype):
+    f, tolerance = BANDED[name], 1e-10 if dtype == np.float64 else 2e-4
+    for n in (6, 24):
+        agrees(ga.hessian(f), normal(n, dtype=dtype), tolerance=tolerance)
+    agrees(ga.jacobian(lambda x: ga.grad(f)(x * 1.5) * x), normal(10), tolerance=tolerance)
+
+
+def test_a_diagonal_is_not_read_from_memory():
+    f, x = ga.hessian(BANDED["neighbours"]), normal(40)
+    loops = agrees(f, x).source(x).split("kernel k1")[1]
+    assert "eye" in loops and "[i0, i1] = in" not in loops
+
+
 def program(seed):
     """A function of two arrays: views, broadcasts and reductions, one after the other."""
     rng = np.random.default_rng(seed)

@@ -211,15 +211,18 @@ def _follows_reduction(v: Value) -> bool:
 
 
 def _diagonal(x: Any) -> dict[str, Any] | None:
-    """Which diagonal of a constant is one number, where all else is 0; and that number."""
+    """Which diagonal of a constant is one number, in which rows, where all else is 0."""
     if not isinstance(x, np.ndarray) or x.ndim != 2 or min(x.shape) < 2 or x.dtype.kind != "f":
         return None
-    (columns,) = np.nonzero(x[0])
-    (rows,) = np.nonzero(x[:, 0])
-    k = int(columns[0]) if columns.size else -int(rows[0]) if rows.size else 0
-    number = x[0, k] if k >= 0 else x[-k, 0]
-    same = np.array_equal(x, number * np.eye(len(x), x.shape[1], k))
-    return {"k": k, "number": float(number)} if same else None
+    rows, columns = np.nonzero(x)
+    if not rows.size:
+        return None
+    low, high, k = int(rows[0]), int(rows[-1]) + 1, int(columns[0] - rows[0])
+    one_run = np.array_equal(rows, np.arange(low, high)) and np.all(columns - rows == k)
+    if not one_run or np.any(x[rows, columns] != x[low, low + k]):
+        return None
+    whole = low == max(0, -k) and high == min(len(x), x.shape[1] - k)
+    return {"k": k, "number": float(x[low, low + k]), "rows": None if whole else (low, high)}
 
 
 # ---- what a view is

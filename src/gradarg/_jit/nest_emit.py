@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from .code import Code, with_zeros
+from .code import Code, operation, with_zeros
 from .emit import BLOCK, Emitter, Vectors, written
 from .kernel import Value
 from .nest import REDUCTIONS, Affine, Index, Nest, Root, Space
@@ -23,6 +23,9 @@ from .row_blocks import Blocks, in_blocks
 
 _EXTREME = {"max": "maximum", "min": "minimum"}
 _FIRST = {"sum": "0.0", "end_sum": "0.0", "max": "0xFFF0000000000000", "min": "0x7FF0000000000000"}
+_LINEAR = ("negative", "positive", "add", "subtract", "multiply", "product", "view", "place")
+# i * (a loop's variable c) = j * (d) + beyond, in which rows; see `NestEmitter.eye`
+Diagonal = tuple[Any, int, Any, int, int, Any]
 
 
 class NestEmitter(Emitter):
@@ -34,7 +37,8 @@ class NestEmitter(Emitter):
         self.outputs = [v for v in nest.outputs if nest.how.get(id(v)) != "end"]
         self.variables: dict[int, str] = {}  # of the loops around, by class
         self.ranges: dict[int, tuple[int, int]] = {}  # and where in its axis each is
-        self.memo: dict[Any, str | None] = {}
+        self.memo: dict[Any, Any] = {}
+        self.sparse = any(v.op == "eye" for v in nest.values)
         self.allocas: list[str] = []
         self.count = 0
 
@@ -327,7 +331,8 @@ class NestEmitter(Emitter):
         key = id(v), index
         if key not in self.memo:
             self.memo[key] = self.found(v, index)
-        return self.memo[key]
+        found: str | None = self.memo[key]
+        return found
 
     def found(self, v: Value, index: Index) -> str | None:
         nest, code = self.nest, self.code
@@ -345,17 +350,12 @@ class NestEmitter(Emitter):
             return ("true" if x else "false") if v.dtype == "b" else code.number(x)
         if v.op == "input":
             return self.load(f"%p{v.args[0]}", self.offset(v, index), 0, v.dtype)
-        if v.op == "eye":
-            (c, i, m), (d, j, n) = index
-            if (c, i) == (d, j):
-                return code.number(v.params["number"]) if m + v.params["k"] == n else None
-            one = self.spot(c, i, m + v.params["k"]), self.spot(d, j, n)
-            here = code.let(f"icmp eq i64 {one[0]}, {one[1]}")
-            return code.select(here, code.number(v.params["number"]), code.number(0))
+        diagonals = self.diagonals(v, index) if self.sparse else None
+        if diagonals is not None:
+            return self.dense(diagonals)
         if v.op == "place":
-            for (start, n, _, _), place, whole in zip(v.params["parts"], index, v.shape):
-                if n != whole and not self.inside(place, start, n):
-                    return None
+            if not self.within(v, index):
+                return None
         elif v.op == "concatenate":
             axis, first = v.params["axis"], 0
             for x, at in nest.arguments(v, index, None):
@@ -376,6 +376,89 @@ class NestEmitter(Emitter):
         if v.op == "subtract" and None not in args:  # as it is: x - x is 0 at two places too
             return code.op("fsub", self.number(args[0]), self.number(args[1]), "")
         return with_zeros(code, v, args)
+
+    # ---- what is 0 but on diagonals
+
+    def diagonals(self, v: Value, index: Index) -> dict[Diagonal, str] | None:
+        """Where alone a value is not 0, no two of these at once, and what it is there.
+
+        So products and sums of such values are done for a diagonal, and not for all elements.
+        """
+        key = "diagonals", id(v), index
+        if key not in self.memo:
+            self.memo[key] = self.of_diagonals(v, index)
+        found: dict[Diagonal, str] | None = self.memo[key]
+        return found
+
+    def of_diagonals(self, v: Value, index: Index) -> dict[Diagonal, str] | None:
+        code = self.code
+        if v.op == "eye":
+            return self.eye(v, index)
+        if v.op not in _LINEAR or self.nest.how.get(id(v)) == "inner":
+            return None
+        if v.op == "place" and not self.within(v, index):
+            return {}
+        given = self.nest.arguments(v, index, None)
+        parts = [self.diagonals(*a) for a in given]
+        if v.op in ("product", "multiply"):
+            k = 0 if parts[0] is not None else 1
+            part, other = parts[k], given[1 - k]
+            number = other[0].args[0] if other[0].op == "number" else math.inf
+            if part is None or (v.op == "multiply" and not math.isfinite(number)):
+                return None
+            y = self.computed(*other)
+            return {d: operation(code, v, [x, y]) for d, x in part.items()}
+        if any(part is None for part in parts):
+            return None
+        one, *others = (part for part in parts if part is not None)
+        if v.op == "negative":
+            return {d: operation(code, v, [x]) for d, x in one.items()}
+        if not others:  # a view
+            return one
+        found = dict(one)
+        for d, y in (item for part in others for item in part.items()):
+            if any(d[:4] != e[:4] or (d[4] == e[4] and d != e) for e in found):
+                return None  # both may hold
+            if d in found:
+                how = "fadd" if v.op == "add" else "fsub"
+                found[d] = code.op(how, found[d], y, "")
+            else:
+                found[d] = y if v.op == "add" else code.let(f"fneg {code.real} {y}")
+        return found
+
+    def eye(self, v: Value, index: Index) -> dict[Diagonal, str]:
+        (c, i, m), (d, j, n) = index
+        k, rows = v.params["k"], v.params["rows"]
+        beyond = n - m - k
+        if (c, i) == (d, j) and beyond:
+            return {}
+        for place, by in ((index[0], 0), (index[1], k)):
+            if rows is not None and (place[0] is None or place[0] in self.ranges):
+                (low, high), (first, last) = rows, self.ends(place)
+                if last < low + by or first >= high + by:
+                    return {}
+                if low + by <= first and last < high + by:
+                    rows = None
+        kept = None if rows is None else (m, *rows)
+        return {(c, i, d, j, beyond, kept): self.code.number(v.params["number"])}
+
+    def dense(self, diagonals: dict[Diagonal, str]) -> str | None:
+        """The same as one value."""
+        code, out = self.code, None
+        for (c, i, d, j, beyond, kept), x in diagonals.items():
+            tests = []
+            if (c, i) != (d, j):
+                tests.append(f"icmp eq i64 {self.spot(c, i, -beyond)}, {self.spot(d, j, 0)}")
+            if kept is not None:
+                m, low, high = kept
+                tests.append(f"icmp ult i64 {self.spot(c, i, m - low)}, {high - low}")
+            here = [code.let(t) for t in tests]
+            rest = code.number(0) if out is None else out
+            out = x
+            if here:
+                both = here[0] if len(here) == 1 else code.let(f"and i1 {here[0]}, {here[1]}")
+                out = code.select(both, x, rest)
+        return out
 
     def gathered(self, v: Value) -> Any:
         def at(k: int, indices: Value, index: Index) -> Affine:
@@ -416,12 +499,22 @@ class NestEmitter(Emitter):
 
     def inside(self, i: Affine, start: int, n: int) -> bool:
         """Whether a part of an axis is here, where the loops are in one piece."""
+        first, last = self.ends(i)
+        return start <= first and last < start + n
+
+    def ends(self, i: Affine) -> tuple[int, int]:
+        """The least and the largest that an index can be here."""
         c, step, at = i
         if c is None:
-            return start <= at < start + n
+            return at, at
         low, high = self.ranges[c]
-        ends = sorted((step * low + at, step * (high - 1) + at))
-        return start <= ends[0] and ends[1] < start + n
+        first, last = sorted((step * low + at, step * (high - 1) + at))
+        return first, last
+
+    def within(self, v: Value, index: Index) -> bool:
+        """Whether the part that a value places among zeros is here."""
+        given = zip(v.params["parts"], index, v.shape)
+        return all(n == whole or self.inside(i, start, n) for (start, n, _, _), i, whole in given)
 
     def spot(self, c: Any, step: int, start: int) -> str:
         if c is None:
