@@ -267,3 +267,67 @@ def test_a_label_that_is_no_column_raises(backend: str, bad: int):
     labels[11] = bad
     with pytest.raises(IndexError, match=f"index {bad} is out of bounds"):
         step(x, labels)
+
+
+def of_known(x, labels):
+    """The entropy over examples whose label is a class."""
+    return ga.nn.functional.cross_entropy(x, labels)
+
+
+def of_some(x, labels):
+    """The same, some labels ignored: what is left of them says so too."""
+    counts = (labels != -100) & ~(labels > 5)
+    chosen = np.where(counts, labels, 2)
+    picked = ga.log_softmax(x, axis=1)[np.arange(len(x)), chosen]
+    return -np.sum(np.where(counts, picked, 0.25)), counts, chosen
+
+
+def of_others(x, labels):
+    """Labels of some, turned, and no number of the others."""
+    chosen = np.where((labels == 3) ^ (labels <= 0), 1, labels)
+    return np.sum(np.tanh(x)[np.arange(len(x)), chosen] * np.where(labels >= 4, 0.5, x[:, 0]))
+
+
+@pytest.mark.parametrize("backend", ["llvm", "numpy"])
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.int8, np.uint8, np.uint64])
+@pytest.mark.parametrize("f", [of_known, of_some, of_others])
+def test_operations_on_labels(f, kind, backend: str):
+    x = np.random.default_rng(3).normal(size=(40, 7)).astype(np.float32)
+    labels = (np.arange(40) * 5 % 7).astype(kind)
+    if f is of_some and kind not in (np.uint8, np.uint64):
+        labels[3] = -100
+    if f is of_known:
+        labels[[7, 11]] = 7, 100
+    step = ga.jit(lambda x, labels: (f(x, labels), ga.grad(first)(x, labels)), backend=backend)
+
+    def first(x, labels):
+        out = f(x, labels)
+        return np.sum(out[0] if isinstance(out, tuple) else out)
+
+    if f is of_known:  # eager raises: what is no class has no number, and no gradient
+        loss, got = step(x, labels)
+        assert np.isnan(loss) and not np.any(got[[7, 11]])
+        labels[[7, 11]] = 3, 4
+    expected = f(x, labels), ga.grad(first)(x, labels)
+    for got, wanted in zip(ga.tree.flatten(step(x, labels))[0], ga.tree.flatten(expected)[0]):
+        assert got.dtype == wanted.dtype
+        np.testing.assert_allclose(got, wanted, rtol=2e-5, atol=1e-6)
+    if backend == "llvm" and kind != np.uint64 and f is not of_some:
+        program = step.source(x, labels).split("kernel k")[0]
+        assert "where_(" not in program and "less_(" not in program
+
+
+@pytest.mark.parametrize("bad", [7, -8])
+def test_a_chosen_label_that_is_no_column_raises(bad: int):
+    def loss(x, labels):
+        chosen = np.where(labels != -100, labels, 0)
+        return -np.sum(ga.log_softmax(x, axis=1)[np.arange(40), chosen])
+
+    step = ga.jit(ga.value_and_grad(loss), backend="llvm")
+    x, labels = np.random.default_rng(3).normal(size=(40, 7)), np.arange(40) % 7
+    labels[5] = -100
+    for got, wanted in zip(step(x, labels), ga.value_and_grad(loss)(x, labels)):
+        np.testing.assert_allclose(got, wanted, 1e-12)
+    labels[11] = bad
+    with pytest.raises(IndexError):
+        step(x, labels)

@@ -157,6 +157,10 @@ def _integer_power(code: Code, x: str, n: int) -> str:
     return out or code.number(1)
 
 
+INTEGERS_COMPARED = {
+    "less": "slt", "less_equal": "sle", "greater": "sgt", "greater_equal": "sge", "equal": "eq",
+    "not_equal": "ne",
+}  # fmt: skip
 SPECIAL: dict[str, Callable[..., str]] = {
     "positive": lambda code, x: x,
     "negative": lambda code, x: code.let(f"fneg {code.real} {x}"),
@@ -196,6 +200,8 @@ def operation(code: Code, v: Value, args: list[str]) -> str:
     """One operation on values that have been computed."""
     if v.op in _PLAIN:
         return code.op(_PLAIN[v.op], *args)
+    if v.op in INTEGERS_COMPARED and v.values and v.values[0].dtype == "i":
+        return code.let(f"icmp {INTEGERS_COMPARED[v.op]} i64 {args[0]}, {args[1]}")
     if v.op in _COMPARE:
         return code.compare(_COMPARE[v.op], *args)
     if v.op in _LOGICAL:
@@ -203,7 +209,7 @@ def operation(code: Code, v: Value, args: list[str]) -> str:
     if v.op in _INTRINSIC:
         return code.intrinsic(_INTRINSIC[v.op], *args)
     if v.op == "where":
-        type = "i1" if v.dtype == "b" else code.type
+        type = {"b": "i1", "i": "i64"}.get(v.dtype, code.type)
         return code.select(args[0], args[1], args[2], type)
     if v.op == "integer_power":
         return _integer_power(code, args[0], v.params["n"])

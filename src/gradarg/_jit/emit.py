@@ -169,6 +169,8 @@ class Emitter:
         """A value that does not vary with the column, computed outside the loop over them."""
         if v.op == "number":
             x = v.args[0]
+            if v.dtype == "i":
+                return str(x)
             return ("true" if x else "false") if v.dtype == "b" else self.code.number(x)
         if id(v) not in self.have:
             assert self.code.lanes == 1

@@ -22,6 +22,7 @@ from .group import (
     Limits,
     Supported,
     can_fuse,
+    is_of_labels,
     is_run,
     multiplies,
 )
@@ -100,6 +101,8 @@ class _Planning:
         """The group that an operation joins, an old one or a new; None where it runs by itself."""
         views = self.seen_through(equation)
         near = [self.of.get(i) for e in (equation, *views) for i in e.inputs if isinstance(i, Var)]
+        known = {i for i in equation.inputs if isinstance(i, Var)}
+        near += [g for g in self.groups if not g.general and not known.isdisjoint(g.absorbed)]
         candidates = list(dict.fromkeys(g for g in near if isinstance(g, Group)))
         reduces = id(equation.primitive) in REDUCES or equation.primitive is structure.gather
         type = type_of(equation.inputs[0]) if reduces else equation.outs[0].type
@@ -138,10 +141,12 @@ class _Planning:
         """The group, or a wider one in its place, with an operation taken in; else None."""
         general = group.general
         view = self.is_view(equation)  # taken in later, with what uses it
-        for wide in (True,) if general else (True, False) if first else (False, True):
-            if wide and view:
-                continue
-            taken = [v for v in views if v.outs[0] not in group.made] if wide else []
+        labels = [] if general else self.labels(equation)
+        narrow = [(False, labels), (False, [])] if labels else [(False, [])]
+        wide_one = [] if view else [(True, views)]
+        ways = wide_one if general else wide_one + narrow if first else narrow + wide_one
+        for wide, before in ways:
+            taken = [e for e in before if e.outs[0] not in group.made]
             new = {v.outs[0] for v in taken}
             if any(
                 _depends(self.of.get(i), group, self.of, set())
@@ -155,17 +160,19 @@ class _Planning:
                 continue
             try:
                 if not wide:
-                    group.join(equation)
+                    group.join_all([*taken, equation], len(taken))
                     return group
                 target: Any = group
                 if not general:
                     target = self.wider.group(  # type: ignore[union-attr]
                         group.number, group.shape, group.float, self.supported, self.limits
                     )
-                    target.join_all(group.equations, 0)
+                    own = [e for e in group.equations if e.outs[0] not in group.absorbed]
+                    target.join_all(own, 0)
                 target.join_all([*taken, equation], len(taken))
             except Refused as reason:
-                self.refuse(equation, group, str(reason))
+                if wide or not taken:  # else it is tried without them
+                    self.refuse(equation, group, str(reason))
                 continue
             if target is not group:
                 self.groups[self.groups.index(group)] = target
@@ -199,12 +206,19 @@ class _Planning:
 
     def seen_through(self, equation: Equation) -> list[Equation]:
         """The views that an operation uses and that run by themselves, in order."""
+        return self.before(equation, self.is_view)
+
+    def labels(self, equation: Equation) -> list[Equation]:
+        """The same of operations on integers."""
+        return self.before(equation, is_of_labels) if self.supported("outside") else []
+
+    def before(self, equation: Equation, kind: Callable[[Equation], bool]) -> list[Equation]:
         found: dict[int, Equation] = {}
 
         def follow(e: Equation) -> None:
             for i in e.inputs:
                 maker = self.of.get(i) if isinstance(i, Var) else None
-                if isinstance(maker, Equation) and id(maker) not in found and self.is_view(maker):
+                if isinstance(maker, Equation) and id(maker) not in found and kind(maker):
                     follow(maker)
                     found[id(maker)] = maker
 
@@ -300,7 +314,7 @@ class _Planning:
                 steps.append(step)
 
         for step in self.order:
-            if id(step) in live or not (isinstance(step, Group) or self.is_view(step)):
+            if id(step) in live:
                 visit(step)
         return steps
 

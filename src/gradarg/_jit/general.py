@@ -7,7 +7,7 @@ group: it is an index map of what uses it, and is taken in with that alone.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,6 @@ _LONG = 32  # operands of an equation, as of a concatenation
 @dataclass(eq=False)
 class General(Group):
     """A nest under way."""
-
-    absorbed: set[Var] = field(default_factory=set)  # views: nobody else has them from here
 
     general = True
 
@@ -59,21 +57,6 @@ class General(Group):
         if not v.shape and v.op not in _SHAPED:
             v.shape = np.broadcast_shapes(*(a.shape for a in v.values))
         return super().keep(v)
-
-    def join_all(self, equations: list[Equation], absorbed: int) -> None:
-        """Take operations in, the first of them views, or raise Refused and stay as before."""
-        before = len(self.equations), dict(self.made), set(self.absorbed)
-        kept = len(self.sources), len(self.values), dict(self.inputs)
-        try:
-            for k, equation in enumerate(equations):
-                if k < absorbed:
-                    self.absorbed.add(equation.outs[0])
-                self.join(equation)
-        except Refused:
-            count, self.made, self.absorbed = before
-            sources, values, self.inputs = kept
-            del self.equations[count:], self.sources[sources:], self.values[values:]
-            raise
 
     def _value(self, equation: Equation) -> Value:
         out = equation.outs[0].type

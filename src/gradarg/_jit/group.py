@@ -56,6 +56,7 @@ class Group:
     inputs: dict[Any, Value] = field(default_factory=dict)  # by id: constants do not hash
     sources: list[Any] = field(default_factory=list)  # what the inputs are
     values: list[Value] = field(default_factory=list)
+    absorbed: set[Var] = field(default_factory=set)  # what is computed here for this group alone
 
     general = False
 
@@ -95,6 +96,8 @@ class Group:
                 raise Refused("it uses a sum that is there only when the loops have ended")
             if v.params.get("turned") and not kind:
                 raise Refused("it is a row of what goes down the rows")
+            if v.dtype == "i":
+                raise Refused("an operand is of integers")
             return v
         if isinstance(x, bool | int | float):
             return self.keep(Value("number", (x,), "s", "b" if isinstance(x, bool) else "f"))
@@ -103,9 +106,9 @@ class Group:
             is_bool = isinstance(number, bool)
             return self.keep(Value("number", (number,), "s", "b" if is_bool else "f"))
         key = (kind, id(x)) if kind else id(x)  # of a square, a vector may be of both kinds
-        if key in self.inputs:
-            return self.inputs[key]
         type = type_of(x)
+        if key in self.inputs and self.inputs[key].dtype != "i":
+            return self.inputs[key]
         if type.dtype != self.float and type.dtype != np.bool_:
             raise Refused(f"an operand is of {type.dtype}, the kernel of {self.float}")
         if kind:
@@ -144,10 +147,27 @@ class Group:
         self.made[equation.outs[0]] = v
         self.equations.append(equation)
 
+    def join_all(self, equations: list[Equation], absorbed: int) -> None:
+        """Take operations in, the first of them for this group alone, or stay as before."""
+        before = len(self.equations), dict(self.made), set(self.absorbed), self.cut, self.ragged
+        kept = len(self.sources), len(self.values), dict(self.inputs)
+        try:
+            for k, equation in enumerate(equations):
+                if k < absorbed:
+                    self.absorbed.add(equation.outs[0])
+                self.join(equation)
+        except Refused:
+            count, self.made, self.absorbed, self.cut, self.ragged = before
+            sources, values, self.inputs = kept
+            del self.equations[count:], self.sources[sources:], self.values[values:]
+            raise
+
     def _value(self, equation: Equation) -> Value:
         out = equation.outs[0].type
         if id(equation.primitive) in REDUCES:
             return self._reduction(equation)
+        if equation.outs[0] in self.absorbed:
+            return self._of_labels(equation)
         if equation.primitive in (structure.reshape, structure.broadcast_to):
             return self._alias(equation)
         if equation.primitive in _PARTS:
@@ -293,18 +313,46 @@ class Group:
         start = _start(equation.params["index"], tuple(out.shape))
         return self.keep(Value("place", (v,), "M", "f", {"start": start}, out.size))
 
+    def _of_labels(self, equation: Equation) -> Value:
+        """An operation on an integer of each row, or a truth value of it."""
+        if equation.primitive is structure.reshape:
+            return self._label(equation.inputs[0])
+        args = [self._label(i) for i in equation.inputs]
+        name = _LABELS[equation.primitive.name]
+        dtype = "i" if name == "where" else "b"
+        takes = {"where": "bii"}.get(name, "bb" if name.startswith("logical") else "ii")
+        if takes != "".join(a.dtype for a in args):
+            raise Refused("it is no operation on integers alone")
+        return self.keep(Value(name, tuple(args), "r", dtype, {}, equation.outs[0].type.size))
+
+    def _label(self, x: Any) -> Value:
+        if isinstance(x, Var) and x in self.made:
+            if self.made[x].kind != "r":
+                raise Refused("it goes by no rows")
+            return self.made[x]
+        number = _number(x)
+        if number is not None:
+            if int(number) != number or not -(2**63) <= number < 2**63:
+                raise Refused("a number that no integer of 64 bits is")
+            return self.keep(Value("number", (int(number),), "s", "i"))
+        if len(self.shape) != 2 or type_of(x).size != self.shape[0] or type_of(x).dtype == bool:
+            raise Refused("it goes by no rows")
+        self._cut_at(1)
+        if id(x) not in self.inputs:
+            if len(self.sources) >= MOST_OPERANDS:
+                raise Refused("it would have too many operands")
+            at = Value("input", (len(self.sources),), "r", "i", length=type_of(x).size)
+            self.inputs[id(x)] = self.keep(at)
+            self.sources.append(x)
+        return self.inputs[id(x)]
+
     def _pick(self, equation: Equation) -> Value:
         """One element of each row, by its column; or a row that is 0 but for one element."""
         x, _rows, column = equation.inputs
         if len(self.shape) != 2:
             raise Refused("it goes by columns, and the kernel has none")
-        self._cut_at(1)
-        type = type_of(column)
-        at = self.inputs.get(id(column))
-        if at is None:
-            at = self.keep(Value("input", (len(self.sources),), "r", "i", length=type.size))
-            self.inputs[id(column)] = at
-            self.sources.append(column)
+        at = self._label(column)
+        if not any(v.op == "outside" and v.args[0] is at for v in self.values):
             self._bounded(at, column)
         if equation.primitive is structure.gather:
             v = self.read(x, self.shape)
@@ -381,7 +429,7 @@ class Group:
 
         After these come the variables that are one of them in another shape.
         """
-        stored, again = self._stored(needed)
+        stored, again = self._stored(needed - self.absorbed)
         outputs = [self.made[s] for s in stored]
         self.values = distributed(self.values, outputs)
         levels(self.values)
@@ -460,6 +508,21 @@ def multiplies(equation: Equation) -> Any:
     if matrix is None or min(shape := type_of(matrix).shape) < LEAST or math.prod(shape) < LARGE:
         return None
     return None if rows == 1 and columns > WIDE else matrix
+
+
+_LABELS = {
+    **{k: k for k in ("where", "less", "less_equal", "greater", "greater_equal", "equal")},
+    **{f"bitwise_{k}": f"logical_{k}" for k in ("and", "or", "xor")},
+    "not_equal": "not_equal", "reshape": "reshape",
+}  # fmt: skip
+
+
+def is_of_labels(equation: Equation) -> bool:
+    """Whether a kernel that uses an operation on integers may do it itself, for each row."""
+    types = [equation.outs[0].type, *map(type_of, equation.inputs)]
+    flat = all(t.size in (1, equation.outs[0].type.size) for t in types)
+    whole = all(t.dtype == np.bool_ or np.can_cast(t.dtype, np.int64) for t in types)
+    return equation.primitive.name in _LABELS and flat and whole
 
 
 def can_fuse(equation: Equation, supported: Supported) -> bool:

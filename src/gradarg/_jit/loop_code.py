@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._core.stage import Equation, Var
-from .code import Code, operation, supported
+from .code import INTEGERS_COMPARED, Code, operation, supported
 from .kernel import Value
 from .passes import _number, type_of
 
@@ -24,10 +24,6 @@ Shape = tuple[int, ...]
 _IR = {"float32": "float", "float64": "double", "int64": "i64", "bool": "i8"}
 DTYPES = frozenset(_IR)
 _INTEGERS = {"add": "add", "subtract": "sub", "multiply": "mul"}
-_COMPARED = {
-    "less": "slt", "less_equal": "sle", "greater": "sgt", "greater_equal": "sge", "equal": "eq",
-    "not_equal": "ne",
-}  # fmt: skip
 _LOGICAL = {f"bitwise_{k}": f"logical_{k}" for k in ("and", "or", "xor")}  # of truth values
 _STARTS = {"sum": 0.0, "max": -math.inf, "min": math.inf}
 _ALIGN = 64
@@ -289,8 +285,8 @@ class Writer:
     def of_integers(self, name: str, args: list[str]) -> str:
         if name in _INTEGERS:
             return self.let(f"{_INTEGERS[name]} i64 {args[0]}, {args[1]}")
-        if name in _COMPARED:
-            return self.let(f"icmp {_COMPARED[name]} i64 {args[0]}, {args[1]}")
+        if name in INTEGERS_COMPARED:
+            return self.let(f"icmp {INTEGERS_COMPARED[name]} i64 {args[0]}, {args[1]}")
         raise Unfit(f"{name} of integers")
 
     # ---- loops that store

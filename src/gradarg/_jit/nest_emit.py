@@ -434,7 +434,7 @@ class NestEmitter(Emitter):
             return {}
         for place, by in ((index[0], 0), (index[1], k)):
             if rows is not None and (place[0] is None or place[0] in self.ranges):
-                (low, high), (first, last) = rows, self.ends(place)
+                (low, high), (first, last) = rows, self.reach(place)
                 if last < low + by or first >= high + by:
                     return {}
                 if low + by <= first and last < high + by:
@@ -499,10 +499,10 @@ class NestEmitter(Emitter):
 
     def inside(self, i: Affine, start: int, n: int) -> bool:
         """Whether a part of an axis is here, where the loops are in one piece."""
-        first, last = self.ends(i)
+        first, last = self.reach(i)
         return start <= first and last < start + n
 
-    def ends(self, i: Affine) -> tuple[int, int]:
+    def reach(self, i: Affine) -> tuple[int, int]:
         """The least and the largest that an index can be here."""
         c, step, at = i
         if c is None:
