@@ -163,11 +163,11 @@ class _Planning:
                     group.join_all([*taken, equation], len(taken))
                     return group
                 target: Any = group
+                own = [e for e in group.equations if e.outs[0] not in group.absorbed]
                 if not general:
                     target = self.wider.group(  # type: ignore[union-attr]
                         group.number, group.shape, group.float, self.supported, self.limits
                     )
-                    own = [e for e in group.equations if e.outs[0] not in group.absorbed]
                     target.join_all(own, 0)
                 target.join_all([*taken, equation], len(taken))
             except Refused as reason:
@@ -177,7 +177,7 @@ class _Planning:
             if target is not group:
                 self.groups[self.groups.index(group)] = target
                 self.order[self.order.index(group)] = target
-                self.of.update(dict.fromkeys((e.outs[0] for e in group.equations), target))
+                self.of.update(dict.fromkeys((e.outs[0] for e in own), target))
             joined: Group = target
             return joined
         return None
