@@ -518,13 +518,20 @@ class Tensor(Box):
         data = np.asarray(self._concrete("t.__dlpack__() (a conversion by from_dlpack)"))
         if dl_device not in (None, self.__dlpack_device__()):
             raise BufferError(f"t.__dlpack__: the values are on the CPU, not on {dl_device}.")
+        old = max_version is None or max_version[0] < 1 or not _KNOWS_READ_ONLY
+        if copy is False and old:
+            raise BufferError(
+                "t.__dlpack__(copy=False) shares memory that is read-only, and no DLPack before "
+                f"1.0 can say so; max_version is {max_version} (NumPy {np.__version__}, from 2.1 "
+                "on for 1.0). Pass max_version=(1, 0), or take a copy."
+            )
         if copy is False:
             data = data.view()
             data.flags.writeable = False
         else:
             data = data.copy()
-        if max_version is None or max_version[0] < 1 or not _KNOWS_READ_ONLY:
-            return data.__dlpack__(stream=stream)  # which refuses what is read-only
+        if old:
+            return data.__dlpack__(stream=stream)
         exported: Any = data.__dlpack__  # older stubs know no max_version
         return exported(stream=stream, max_version=max_version)
 
