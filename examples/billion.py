@@ -3,6 +3,7 @@
     python examples/billion.py              100 million float32 variables: 0.8 GB
     python examples/billion.py 1000000000   a billion: 8 GB
     python examples/billion.py N file       streamed: they lie in a file, larger than memory
+    python examples/billion.py N file logistic       so do those of the other function
 
 Each function is one line of NumPy. `ga.jit` makes its value and gradient one loop over memory, and
 a step of gradient descent another. What a call returns lies where the donated argument lay, so two
@@ -32,6 +33,7 @@ def logistic(x):
 
 
 RATES = {rosenbrock: 1e-4, logistic: 1.0}
+NEIGHBOURS = {rosenbrock: 1, logistic: 0}  # on each side, that an element's gradient needs
 
 
 def gradient_of(f):
@@ -126,42 +128,44 @@ def check(f, x, gradient):
         np.testing.assert_allclose(gradient[part][sure], expected[sure], 1e-4, 1e-3)
 
 
-def streamed(path, n, steps=2, chunk=CHUNK):
-    """Steps of descent on the Rosenbrock function of variables in a file; its value before each.
+def streamed(path, n, f=rosenbrock, steps=2, chunk=CHUNK):
+    """Steps of descent on a function of variables in a file; its value before each.
 
-    An element's gradient needs its two neighbours, so a chunk is read with one more on each side.
-    The left one has been overwritten by then, and is remembered.
+    Where an element's gradient needs its two neighbours, a chunk is read with one more on each
+    side. The left one has been overwritten by then, and is remembered.
     """
     new = not Path(path).exists()
     x = np.memmap(path, np.float32, "w+" if new else "r+", shape=(n,))
     if new:
         fill(x)
-    both = ga.jit(ga.value_and_grad(rosenbrock))
+    both, more = ga.jit(ga.value_and_grad(f)), NEIGHBOURS[f]
     values = []
     for _ in range(steps):
         total, left = 0.0, None
         for start in range(0, n, chunk):
-            stop = min(start + chunk, n)
-            part = np.array(x[max(start - 1, 0) : stop + 1])
-            inner = slice(1 if start else 0, stop - max(start - 1, 0))
-            if start:
+            stop, low = min(start + chunk, n), max(start - more, 0)
+            part = np.array(x[low : stop + more])
+            inner = slice(start - low, stop - low)
+            if low < start:
                 part[0] = left
             value, gradient = both(part)
             total += float(value)
-            if stop < n:  # this term is the next chunk's too
-                total -= float(rosenbrock(part[-2:].astype(float)))
+            if more and stop < n:  # this term is the next chunk's too
+                total -= float(f(part[-2:].astype(float)))
             left = part[inner][-1]
-            x[start:stop] = part[inner] - np.float32(RATES[rosenbrock]) * gradient[inner]
+            x[start:stop] = part[inner] - np.float32(RATES[f]) * gradient[inner]
         values.append(total)
     x.flush()
     return values
 
 
-def main(n=10**8, path=None):
+def main(n=10**8, path=None, name="rosenbrock"):
     if path is not None:
         begun = time.perf_counter()
-        values = streamed(path, n)
-        print(f"{n:,} variables in {path}, {8 * n / 1e9:.3g} GB read and written for each step")
+        values = streamed(path, n, {f.__name__: f for f in RATES}[name])
+        print(
+            f"{name}, {n:,} variables in {path}: {8 * n / 1e9:.3g} GB read and written in each step"
+        )
         print(f"values {', '.join(f'{v:.6g}' for v in values)}")
         print(f"{(time.perf_counter() - begun) / len(values):.3g} s a step, {peak() / 1e9:.3g} GB")
         return values
@@ -182,4 +186,4 @@ def main(n=10**8, path=None):
 
 
 if __name__ == "__main__":
-    main(*(int(a) for a in sys.argv[1:2]), *sys.argv[2:3])
+    main(*(int(a) for a in sys.argv[1:2]), *sys.argv[2:4])

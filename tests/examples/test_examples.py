@@ -193,13 +193,14 @@ def test_a_billion_variables_when_there_are_a_million(capsys):
         assert after < before
 
 
-def test_variables_in_a_file_are_those_in_memory(tmp_path):
+@pytest.mark.parametrize("name", ["rosenbrock", "logistic"])
+def test_variables_in_a_file_are_those_in_memory(tmp_path, name):
     module = load("billion")
-    n, steps = 1000, 3
-    values = module.streamed(tmp_path / "x.bin", n, steps, chunk=64)
+    n, steps, f = 1000, 3, getattr(module, name)
+    values = module.streamed(tmp_path / "x.bin", n, f, steps, chunk=64)
     x = np.empty(n, np.float32)
     module.fill(x)
     for value in values:
-        close(value, module.rosenbrock(x.astype(float)), 1e-6)
-        x = x - np.float32(1e-4) * module.ga.grad(module.rosenbrock)(x)
+        close(value, f(x.astype(float)), 1e-6)
+        x = x - np.float32(module.RATES[f]) * module.ga.grad(f)(x)
     close(np.fromfile(tmp_path / "x.bin", np.float32), x, 1e-5)

@@ -132,3 +132,18 @@ def test_likelihood_of_a_gaussian_process():
     hessian = ga.hessian(likelihood)(theta)
     np.testing.assert_allclose(hessian, hessian.T, rtol=1e-8)
     check_grads(likelihood, (theta,))
+
+
+def test_powers_of_two_go_into_the_factor_beside_them():
+    x = RANDOM.standard_normal(9)
+    assert same(lambda x: 2 * x * 0.3, x) == same(lambda x: (x * 0.3) * -0.5, x) == ["multiply"]
+    assert same(lambda x: x * 0.3 * 0.7, x) == ["multiply", "multiply"]
+    assert same(lambda x: x * 2.0**-600 * 2.0**-600, x) == ["multiply", "multiply"]
+
+
+def test_the_derivative_of_softplus_is_a_sigmoid():
+    x = RANDOM.standard_normal(9)
+    f = ga.grad(lambda x: np.sum(np.logaddexp(0, 3 * x)))
+    names = [e.primitive.name for e in ga.jit(f).graph(x).equations]
+    np.testing.assert_allclose(ga.jit(f)(x), f(x), rtol=1e-14)
+    assert "exp" not in names

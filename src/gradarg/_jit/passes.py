@@ -6,6 +6,7 @@ computed once, and what nobody uses dropped.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -185,6 +186,33 @@ def _neutral(number: float, right_only: bool = False) -> Callable[..., Any]:
     return row
 
 
+def _multiply(equation: Equation, made_by: Maker) -> Any:
+    """x * 2 * c = x * (2 c): a power of two rounds nothing."""
+    outer = _scaled(equation)
+    maker = made_by(outer[1]) if outer else None
+    inner = (
+        _scaled(maker) if maker is not None and maker.primitive is elementwise.multiply else None
+    )
+    if outer is None or inner is None:
+        return _neutral(1.0)(equation, made_by)
+    factor, limits = outer[0] * inner[0], np.finfo(equation.outs[0].type.dtype)
+    exact = any(abs(math.frexp(n)[0]) == 0.5 for n in (outer[0], inner[0]))
+    if not exact or not limits.tiny <= abs(factor) <= limits.max:
+        return None
+    return equation._replace(inputs=(inner[1], factor))
+
+
+def _scaled(equation: Equation) -> tuple[float, Var] | None:
+    """c and x, of the type of c * x, if that is the operation, on floats."""
+    type = equation.outs[0].type
+    for x, y in (equation.inputs, equation.inputs[::-1]):
+        number = _number(x)
+        alike = isinstance(y, Var) and y.type == type and type.dtype.kind == "f"
+        if alike and isinstance(number, int | float) and not isinstance(number, bool):
+            return float(number), y
+    return None
+
+
 def _product(equation: Equation, _made_by: Maker) -> Any:
     """0 * inf is not met where one factor is a number other than 0 and inf."""
     if any((n := _number(i)) and np.isfinite(n) for i in equation.inputs):
@@ -322,7 +350,7 @@ def _sum(equation: Equation, _made_by: Maker) -> Any:
 ROWS: dict[str, Callable[[Equation, Maker], Any]] = {
     "add": _neutral(0.0),
     "subtract": _neutral(0.0, right_only=True),
-    "multiply": _neutral(1.0),
+    "multiply": _multiply,
     "product": _product,
     "divide": _neutral(1.0, right_only=True),
     "quotient": _neutral(1.0, right_only=True),

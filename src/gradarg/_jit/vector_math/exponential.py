@@ -185,10 +185,11 @@ def tanh(x: Value) -> Value:
 
 
 def exp_below(x: Value) -> Value:
-    """e^-|x|: 2^(n + 64) is in range where 2^n is not, and both at once where x is used twice."""
-    size, limit = abs(x), -LOW[x.bits]
+    """e^-|x|, as 2^-64 e^r times 2^(n + 64), which is in range where 2^n is not."""
+    size, limit, small = abs(x), -LOW[x.bits], 2.0**-64
     p = power(-select(size > limit, limit, size))
-    return p.mantissa * p.scale(64) * 2.0**-64
+    series = polynomial(p.r, [c * small for c in p.coefficients])
+    return fma(fma(series, p.r, small), p.r, small) * p.scale(64)
 
 
 def sigmoid(x: Value) -> Value:
