@@ -173,6 +173,12 @@ class Program:
             comma = "," if equation.primitive.multi else ""
             self._lines += [f"    # {made.spec}", f"    {outs}{comma} = {name}({given})"]
             return
+        if equation.primitive in _VIEWS and isinstance(equation.inputs[0], Var):
+            x, (out,), (form,) = equation.inputs[0], equation.outs, equation.params.values()
+            view = f".{equation.primitive.name}({self._parameter(form)})"
+            view = ".T" if equation.primitive is structure.transpose and form == (1, 0) else view
+            self._lines.append(f"    {self._names[out]} = {self._names[x]}{view}")
+            return
         name = f"{equation.primitive.name}_".replace(".", "_")
         if not name.isidentifier():
             name = "operation_"
@@ -274,9 +280,9 @@ class Program:
                 self._lines.append(f"    {self._names[var]} = {dtype}(ends[{k}]){shape}")
             else:
                 low = totals + k * columns
+                shape = f".reshape({var.type.shape})" if var.type.ndim != 1 else ""
                 self._lines.append(
-                    f"    {self._names[var]} = ends[{low}:{low + columns}]"
-                    f".astype({dtype}).reshape({var.type.shape})"
+                    f"    {self._names[var]} = ends[{low}:{low + columns}].astype({dtype}){shape}"
                 )
         first = {id(group.made[var]): var for var in reversed(stored)}
         for var in stored[len(kernel.outputs) :]:
