@@ -77,10 +77,11 @@ def _packing(shape: Shape, size: int) -> Function:
     with f.when(f.let(f"xor i1 {plain}, true")):
         turns, tiles = f.let("icmp eq i64 %step, 1"), f.let(f"and i64 %n, {-width}")
         turned = f.let(f"select i1 {turns}, i64 {tiles}, i64 0")
-        with f.loop(0, turned, width) as k:
-            for g in range(0, size, width):
-                places = [f.smaller(g + r, last) for r in range(width)]
-                rows = [f.load(f.at("%x", (p, "%along"), k), width) for p in places]
+        for g in range(0, size, width):
+            places = [f.smaller(g + r, last) for r in range(width)]
+            starts = [f.at("%x", (p, "%along")) for p in places]
+            with f.loop(0, turned, width) as k:
+                rows = [f.load(f.at(start, k), width) for start in starts]
                 for j, x in enumerate(transposed(f, rows)):
                     f.store(x, f.at("%to", (k, size), j * size + g), width)
         with f.loop(turned, "%n") as k, f.loop(0, size) as r:
