@@ -58,6 +58,9 @@ SHAPES = [  # images, channels, size, outputs, window, options
     (2, 4, (6, 8), 16, (1, 3), {"stride": 2, "padding": 0}),
     (2, 3, (70, 90), 2, (3, 5), {"dilation": (2, 3), "padding": 1}),
     (2, 2, (9, 8), 1, (6, 6), {"padding": 2}),
+    (2, 4, (5, 6, 7), 6, (2, 3, 2), {"groups": 2, "stride": (2, 1, 1), "padding": 1}),
+    (1, 3, (9, 6, 4), 5, (3, 3, 1), {"dilation": (2, 1, 1), "padding": ((1, 0), (2, 1), (0, 0))}),
+    (2, 16, (3, 4, 6), 20, (3, 3, 3), {"padding": 1}),
     (2, 40, (8, 8), 36, (3, 3), {"groups": 2, "padding": 1}),
 ]  # fmt: skip
 
@@ -144,7 +147,7 @@ def test_layouts():
 
 def test_what_is_not_compiled_is_said_and_right():
     for x, w, options, why in (
-        (normal(1, 2, 3, 4, 5), normal(3, 2, 2, 2, 2), {}, "over 3 axes"),
+        (normal(1, 2, 3, 4, 3, 2), normal(3, 2, 2, 2, 2, 2), {}, "over 4 axes"),
         (normal(0, 2, 6, 5), normal(3, 2, 3, 3), {}, "of nothing"),
         (normal(1, 2, 6) * 1j, normal(3, 2, 3) + 0j, {}, "of complex128"),
     ):

@@ -17,12 +17,15 @@ from typing import Any
 import numpy as np
 
 from .._core.stage import Equation
+from .._core.trace import ShapeDtype
 from .._ops import window
 from . import native, phases, planar, winograd
 from .bands import Plan, Spec, bands, group, pack, scratch, taken, unpack
 from .loops import KERNEL, Function, microkernel, module, registers
 from .passes import type_of
 from .work import Work, aligned, empty
+
+Params = dict[str, Any]
 
 
 def direct(plan: Plan) -> tuple[str, int]:
@@ -132,33 +135,27 @@ def gradient(plan: Plan) -> tuple[str, int, tuple[int, ...]]:
 # ---- from an operation of the graph to a call
 
 
-def spec(equation: Equation) -> Spec | str:
-    """The convolution that an operation is, or why it is none that is compiled."""
-    p = equation.params
-    first, second = map(type_of, equation.inputs)
-    out = equation.outs[0].type
-    if first.dtype != second.dtype or first.dtype not in (np.float32, np.float64):
-        return f"of {first.dtype} and {second.dtype}"
-    if first.ndim > 4:
-        return f"over {first.ndim - 2} axes"
-    if not out.size or not first.size or not second.size:
-        return "of nothing"
+def _roles(name: str, first: Any, second: Any, out: Any) -> tuple[Any, Any, Any]:
+    """Of what an operation takes and gives: the images, the weights, and their convolution."""
+    if name == "conv":
+        return first, second, out
+    return (out, second, first) if name == "conv_input" else (first, out, second)
+
+
+def spec(name: str, p: Params, first: Any, second: Any, out: Any) -> Spec:
+    """The convolution that an operation is."""
 
     def two(values: Any, missing: Any) -> Any:
         return (missing, *values) if first.ndim == 3 else tuple(values)
 
-    x, w, y = {
-        "conv": (first.shape, second.shape, out.shape),
-        "conv_input": (out.shape, second.shape, first.shape),
-        "conv_weight": (first.shape, out.shape, second.shape),
-    }[equation.primitive.name]
+    x, w, y = (type.shape for type in _roles(name, first, second, out))
     low = tuple(pad[0] for pad in two(p["padding"], (0, 0)))
     groups = p["groups"]
     found = Spec(
         str(first.dtype), groups * x[0], w[1], two(x[2:], 1), w[0] // groups, two(w[2:], 1),
         two(p["stride"], 1), low, two(p["dilation"], 1), two(y[2:], 1), groups=groups,
     )  # fmt: skip
-    if equation.primitive is not window.conv_input:
+    if name != "conv_input":
         return found
     reach = zip(found.dilation, found.places, low)
     return replace(
@@ -171,13 +168,12 @@ def spec(equation: Equation) -> Spec | str:
 class Convolution:
     """An operation of the graph, compiled: it takes the same arguments."""
 
-    def __init__(self, equation: Equation, found: Spec, most: int) -> None:
-        self.name, self.spec = equation.primitive.name, found
+    def __init__(self, name: str, shape: tuple[int, ...], found: Spec, most: int) -> None:
+        self.name, self.shape, self.spec = name, shape, found
         self.tile = winograd.tile(found, most)
         plan = self.plan = Plan(found, registers(), self.tile or 1)
         self.planar = not self.tile and planar.serves(plan)
         bands = plan.bands
-        self.shape = tuple(equation.outs[0].type.shape)
         if self.name == "conv_weight":
             if self.tile:
                 text, size, self.sums = winograd.gradient(plan, self.tile)
@@ -250,12 +246,82 @@ class Convolution:
         )
 
 
+class Deep:
+    """A convolution over three axes: one over two, the places along the first among its channels.
+
+    Its images are those of all windows along that axis.
+    """
+
+    def __init__(self, name: str, p: Params, types: tuple[Any, Any, Any], most: int) -> None:
+        x, w, y = (tuple(type.shape) for type in _roles(name, *types))
+        self.name, self.groups = name, p["groups"]
+        self.size = (x[0], y[2], self.groups, w[2], w[1], *x[3:])
+        self.shape = tuple(types[2].shape)
+        axis = ((x[2],), w[2:3], *(p[k][:1] for k in ("stride", "padding", "dilation")))
+        self.overlaps = [tuple(i[2] for i in some) for some in window.overlaps(*axis)]
+        n, depth, o = x[0], y[2], w[0]
+        flat = {
+            "x": (n * depth, w[2] * x[1], *x[3:]),
+            "w": (o, w[2] * w[1], *w[3:]),
+            "y": (n * depth, o, *y[3:]),
+        }
+        shapes = [flat[k] for k in _ORDER[name]]
+        flatter = p | {k: p[k][1:] for k in ("stride", "padding", "dilation")}
+        found = spec(name, flatter, *(ShapeDtype(s, types[0].dtype) for s in shapes))
+        self.spec, self.inner = found, Convolution(name, shapes[2], found, most)
+
+    def _images(self, x: Any) -> Any:
+        """(N * outputs, groups * places * C / groups, H, W)."""
+        out = np.zeros(self.size, x.dtype)
+        parted = x.reshape(len(x), self.groups, -1, *x.shape[2:]).transpose(0, 3, 1, 2, 4, 5)
+        for place, outputs, inputs in self.overlaps:
+            out[:, outputs, :, place] = parted[:, inputs]
+        return out.reshape(-1, math.prod(self.size[2:5]), *self.size[5:])
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        if self.name == "conv_weight":
+            y = _apart(y)
+        else:
+            y = np.swapaxes(y, 1, 2).reshape(len(y), -1, *y.shape[3:])
+        if self.name != "conv_input":
+            n, c, depth, *size = self.shape
+            out = self.inner(self._images(x), y).reshape(n, depth, c, *size)
+            return np.ascontiguousarray(out.swapaxes(1, 2))
+        images = self.inner(_apart(x), y).reshape(self.size)
+        out = np.zeros(self.shape, images.dtype)
+        parted = out.reshape(len(out), self.groups, -1, *out.shape[2:]).transpose(0, 3, 1, 2, 4, 5)
+        for place, outputs, inputs in self.overlaps:
+            parted[:, inputs] += images[:, outputs, :, place]
+        return out
+
+    def __str__(self) -> str:
+        return f"for each window along the first axis, its places as channels:\n    {self.inner}"
+
+
+def _apart(y: Any) -> Any:
+    """(N * D, O, H, W), of (N, O, D, H, W)."""
+    return np.swapaxes(y, 1, 2).reshape(-1, y.shape[1], *y.shape[3:])
+
+
+_ORDER = {"conv": "xwy", "conv_input": "ywx", "conv_weight": "xyw"}
+
+
 def compiled(equation: Equation, most: int) -> Callable[..., Any] | str:
     """The operation as machine code, or why NumPy does it; `most` is that of `winograd.tile`."""
     if native.LAYOUT is None:
         return "this interpreter's arrays are laid out otherwise"
-    found = spec(equation)
-    return found if isinstance(found, str) else Convolution(equation, found, most)
+    name, p = equation.primitive.name, equation.params
+    first, second = map(type_of, equation.inputs)
+    types = first, second, equation.outs[0].type
+    if first.dtype != second.dtype or first.dtype not in (np.float32, np.float64):
+        return f"of {first.dtype} and {second.dtype}"
+    if first.ndim > 5:
+        return f"over {first.ndim - 2} axes"
+    if not all(type.size for type in types):
+        return "of nothing"
+    if first.ndim == 5:
+        return Deep(name, p, types, most)
+    return Convolution(name, tuple(types[2].shape), spec(name, p, *types), most)
 
 
 ROWS: dict[Any, Callable[..., Any]] = dict.fromkeys(
