@@ -59,6 +59,7 @@ ORDER = {
         "bessel",
         "elliptic",
         "hypergeometric",
+        "noncentral",
         "__init__",
     ],
 }

@@ -8,10 +8,19 @@ import numpy as np
 import scipy.special
 
 from gradarg._core.primitive import Primitive
-from gradarg._ops import bessel, distributions, elliptic, hypergeometric, incomplete, special
+from gradarg._ops import (
+    bessel,
+    distributions,
+    elliptic,
+    hypergeometric,
+    incomplete,
+    noncentral,
+    special,
+)
 from tests.ops.sample import Sample, values
+from tests.ops.special_references import chi_square, smirnov
 
-MODULES = (special, incomplete, distributions, bessel, elliptic, hypergeometric)
+MODULES = (special, incomplete, distributions, bessel, elliptic, hypergeometric, noncentral)
 UNIT, REAL, POSITIVE, LARGE = (0.1, 0.9), (-2.3, 2.1), (0.4, 3.1), (2.2, 6.0)
 ABOVE_ONE, INSIDE, NEAR = (1.2, 2.5), (-0.7, 0.65), (0.6, 1.7)
 
@@ -80,6 +89,15 @@ REALS: dict[tuple[Any, ...], str] = {
     (2, 1.7, (0.4, 1.0)): "mathieu_modcem1 mathieu_modcem2 mathieu_modsem1 mathieu_modsem2",
     (1, 2, 0.8, UNIT): "pro_ang1 obl_ang1",
     (1, 1, 2.0, (2.0, 3.0)): "pro_rad1 pro_rad2 obl_rad1 obl_rad2",
+    (5, UNIT): "smirnov smirnovi",
+    (POSITIVE, 2.3, NEAR): "chndtr",
+    (UNIT, 2.3, NEAR): "chndtrix",
+    (NEAR, 2.3, (0.1, 0.15)): "chndtrinc",
+    (2.3, NEAR, REAL): "nctdtr",
+    (2.3, NEAR, UNIT): "nctdtrit",
+    (2.3, UNIT, NEAR): "nctdtrinc",
+    (2.3, 4.1, POSITIVE, NEAR): "ncfdtr",
+    (2.3, 4.1, NEAR, UNIT): "ncfdtri",
     (1, 1, 2.0, PRO, UNIT): "pro_ang1_cv",
     (1, 1, 2.0, OBL, UNIT): "obl_ang1_cv",
     (1, 1, 2.0, PRO, (2.0, 3.0)): "pro_rad1_cv pro_rad2_cv",
@@ -98,9 +116,9 @@ COMPLEX: dict[tuple[Any, ...], str] = {
 # no derivative in any argument is known: the arguments are whole numbers here
 VALUES: dict[int, str] = {
     1: "gammasgn",
-    2: "mathieu_a mathieu_b smirnov smirnovi",
-    3: "pro_cv obl_cv chndtr chndtridf chndtrinc chndtrix nctdtr nctdtridf nctdtrinc nctdtrit",
-    4: "ncfdtr ncfdtri ncfdtridfd ncfdtridfn ncfdtrinc",
+    2: "mathieu_a mathieu_b",
+    3: "pro_cv obl_cv chndtridf nctdtridf",
+    4: "ncfdtridfd ncfdtridfn ncfdtrinc",
 }
 
 
@@ -180,6 +198,15 @@ def _betainc_slope(a: Any, b: Any, x: Any, orders: tuple[int, int]) -> Any:
     return mpmath.diff(lambda a, b: mpmath.betainc(a, b, 0, x, regularized=True), (a, b), orders)
 
 
+def _chi_square_density(x: Any, v: Any, shift: Any) -> Any:
+    return mpmath.diff(lambda x: chi_square(x, v, shift), x)
+
+
+def _log_half_moment(p: Any, u: Any) -> Any:
+    moment = mpmath.quad(lambda r: r**p * mpmath.exp(u * r - r * r / 2), [0, 1, 4, mpmath.inf])
+    return mpmath.log(moment)
+
+
 OURS: list[tuple[str, tuple[Any, ...], dict[str, Any], Callable[..., Any]]] = [
     ("mills", (REAL,), {}, mpmaths(lambda x: mpmath.npdf(x) / mpmath.ncdf(x))),
     ("gaussian", (REAL,), {}, mpmaths(lambda x: mpmath.exp(-x * x / 2))),
@@ -223,6 +250,14 @@ OURS: list[tuple[str, tuple[Any, ...], dict[str, Any], Callable[..., Any]]] = [
         (POSITIVE, POSITIVE, UNIT),
         {},
         mpmaths(lambda a, b, x: x ** (a - 1) * (1 - x) ** (b - 1) / mpmath.beta(a, b)),
+    ),
+    ("chi_square_density", (POSITIVE, 3.3, POSITIVE), {}, mpmaths(_chi_square_density)),
+    ("log_half_moment", (0.7, REAL), {}, mpmaths(_log_half_moment)),
+    (
+        "smirnov_derivative",
+        (5, (0.22, 0.38)),
+        {"order": 1},
+        mpmaths(lambda n, d, order: mpmath.diff(lambda x: smirnov(int(n), x), d, order)),
     ),
     ("carlson", (POSITIVE, POSITIVE), {"power": 0.5, "exponents": (1.5, 0.5)}, mpmaths(_carlson)),
     ("legendre_integral", (NEAR, INSIDE), {"j": 1, "r": -1.5}, mpmaths(_elliptic)),

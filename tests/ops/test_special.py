@@ -105,19 +105,21 @@ POLYNOMIALS = "legendre chebyt chebyu chebyc chebys laguerre sh_legendre sh_cheb
 POLYNOMIALS += "sh_chebyu"
 REFUSED: dict[tuple[int, ...], str] = {
     (0,): ORDER
+    + "smirnov smirnovi nctdtr nctdtrinc nctdtrit "
     + "jvp yvp ivp kvp h1vp h2vp "  # which are none, but made of them
     + " ".join(f"eval_{n}" for n in POLYNOMIALS.split()),
     (0, 1): "eval_gegenbauer eval_genlaguerre hyp1f1 hyperu wright_bessel log_wright_bessel lpmv "
     "mathieu_a mathieu_b mathieu_cem mathieu_sem mathieu_modcem1 mathieu_modcem2 mathieu_modsem1 "
-    "mathieu_modsem2 smirnov smirnovi",
+    "mathieu_modsem2 ncfdtr ncfdtri",
+    (1,): "chndtr chndtrinc chndtrix",
     (1, 2): "besselpoly",
     (
         0,
         1,
         2,
     ): "hyp2f1 eval_jacobi eval_sh_jacobi pro_cv obl_cv pro_ang1 pro_rad1 pro_rad2 obl_ang1 "
-    "obl_rad1 obl_rad2 chndtr chndtridf chndtrinc chndtrix nctdtr nctdtridf nctdtrinc nctdtrit",
-    (0, 1, 2, 3): "ncfdtr ncfdtri ncfdtridfd ncfdtridfn ncfdtrinc pro_ang1_cv pro_rad1_cv "
+    "obl_rad1 obl_rad2 chndtridf nctdtridf",
+    (0, 1, 2, 3): "ncfdtridfd ncfdtridfn ncfdtrinc pro_ang1_cv pro_rad1_cv "
     "pro_rad2_cv obl_ang1_cv obl_rad1_cv obl_rad2_cv",
 }
 

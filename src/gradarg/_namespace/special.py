@@ -15,7 +15,7 @@ import numpy as np
 
 from .._core.primitive import Primitive
 from .._core.trace import Box, bind
-from .._ops import bessel, distributions, elliptic, hypergeometric, incomplete
+from .._ops import bessel, distributions, elliptic, hypergeometric, incomplete, noncentral
 from .._ops import special as ops
 from . import elementwise, reductions
 from .arguments import array, number_or_array
@@ -307,8 +307,8 @@ kolmogi = _of(distributions.kolmogi, "p", "the y with kolmogorov(y) = p")
 digamma = psi
 jn = jv
 
-# ---- by their differential equation in x; the values a, b and cv, and the last three rows, have
-# ---- no derivative here
+# ---- by their differential equation in x, the values a, b and cv without derivatives; the last
+# ---- three rows not in degrees of freedom
 
 for _arguments, _names in {
     "m q": "mathieu_a mathieu_b",
@@ -322,7 +322,7 @@ for _arguments, _names in {
     "x1 x2 x3 x4": "ncfdtr ncfdtri ncfdtridfd ncfdtridfn ncfdtrinc",
 }.items():
     for _name in _names.split():
-        _row = {**bessel.CHARACTERISTIC, **bessel.WAVES, **distributions.WITHOUT}[_name]
+        _row = {**bessel.CHARACTERISTIC, **bessel.WAVES, **vars(noncentral)}[_name]
         globals()[_name] = _of(_row, _arguments, f"SciPy's `{_name}`")
 
 # ---- functions of SciPy that are no ufuncs

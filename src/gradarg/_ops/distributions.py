@@ -9,7 +9,7 @@ derivative there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,25 +24,28 @@ Slope = Callable[..., Any]
 
 
 def _inverse(
-    name: str, place: int, slopes: list[Slope | None], sign: int = 1, wide: bool = False
+    name: str, place: int, slopes: Sequence[Slope | str | None], sign: int = 1, wide: bool = False
 ) -> Primitive:
     """The inverse of sign * F(*args) in the argument at `place`, where it is given p instead.
 
-    `slopes[i](*args)` is the derivative of F in its argument i; None: piecewise constant.
+    `slopes[i](*args)` is the derivative of F in its argument i; None: piecewise constant; text: the
+    reason why there is none.
     """
+    if isinstance(slopes[place], str):
+        return row(name, *[slopes[place]] * len(slopes))
 
     def args_of(o: Any, given: tuple[Any, ...]) -> list[Any]:
         return [*given[:place], o, *given[place + 1 :]]
 
     def along(o: Any, given: tuple[Any, ...]) -> Any:
         slope = slopes[place]
-        assert slope is not None
+        assert callable(slope)
         return slope(*args_of(o, given))
 
     def rule_of(slope: Slope) -> Slope:
         return lambda g, o, *given: -quotient(g * slope(*args_of(o, given)), along(o, given))
 
-    rules = [None if s is None else rule_of(s) for s in slopes]
+    rules = [rule_of(s) if callable(s) else s for s in slopes]
     rules[place] = lambda g, o, *given: quotient(g * sign, along(o, given))
     return of(name, scipy_in_double(name) if wide else scipy_function(name), *rules)
 
@@ -51,8 +54,8 @@ def _rule(slope: Slope, sign: int = 1) -> Slope:
     return lambda g, _o, *args: product(g, sign * slope(*args))
 
 
-def _rules(slopes: list[Slope | None], sign: int = 1) -> list[Slope | None]:
-    return [None if s is None else _rule(s, sign) for s in slopes]
+def _rules(slopes: Sequence[Slope | str | None], sign: int = 1) -> list[Slope | str | None]:
+    return [_rule(s, sign) if callable(s) else s for s in slopes]
 
 
 # ---- F in terms of gammainc
@@ -263,16 +266,5 @@ def _kolmogorov_slope(y: Any) -> Any:
     return np.where(near, np.where(y > 0.04, math.sqrt(2 * math.pi) * close, 0), 8 * u * far)
 
 
-UNKNOWN = "gradarg knows no formula of it"
 kolmogorov = row("kolmogorov", lambda g, _o, y: g * _kolmogorov_slope(y))
 kolmogi = row("kolmogi", lambda g, o, _p: quotient(g, _kolmogorov_slope(o)))
-
-WITHOUT: dict[str, Primitive] = {
-    name: row(name, *[UNKNOWN] * count)
-    for count, names in (
-        (2, "smirnov smirnovi"),
-        (3, "chndtr chndtridf chndtrinc chndtrix nctdtr nctdtridf nctdtrinc nctdtrit"),
-        (4, "ncfdtr ncfdtri ncfdtridfd ncfdtridfn ncfdtrinc"),
-    )
-    for name in names.split()
-}

@@ -149,11 +149,12 @@ def several(name: str, impl: Rule, *slopes: Rule | str) -> Primitive:
 
 
 def in_double(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compute in float64, whatever the arguments, and return in their dtype."""
+    """Compute in float64, whatever the arguments, and return in their dtype; of numbers double."""
 
     @wraps(function)
     def wrapped(*args: Any, **params: Any) -> Any:
-        dtype = np.result_type(np.float32, *args)
+        narrow = np.float32 if any(hasattr(a, "dtype") for a in args) else np.float64
+        dtype = np.result_type(narrow, *args)
         wide = np.result_type(np.float64, dtype)
         with np.errstate(all="ignore"):
             out = function(*np.broadcast_arrays(*(np.asarray(a, wide) for a in args)), **params)
