@@ -7,7 +7,7 @@ import pytest
 
 import gradarg as ga
 
-N = 1000
+N = 20_000
 
 
 def numbers(*shape: int) -> Any:
@@ -45,7 +45,7 @@ def test_spare_memory_takes_what_neighbours_make():
     for _ in range(4):
         expected = x - 1e-3 * ga.grad(rosenbrock)(x)
         x, spare = step(x, spare), x
-        np.testing.assert_allclose(x, expected, 1e-12)
+        np.testing.assert_allclose(x, expected, 1e-11)
         assert {x.ctypes.data, spare.ctypes.data} == places
 
 
@@ -112,7 +112,7 @@ def test_derivatives_keep_what_they_need():
 
 
 def test_parameters_in_a_dict_are_donated_one_by_one():
-    params = {"w": numbers(20, 30), "b": numbers(40, 20)}
+    params = {"w": numbers(200, 300), "b": numbers(400, 200)}
     step = ga.jit(lambda p, g: {k: p[k] - 0.1 * g[k] for k in p}, donate_argnums=0)
     grads = {k: np.ones_like(v) for k, v in params.items()}
     expected = {k: v - 0.1 for k, v in params.items()}
@@ -121,3 +121,14 @@ def test_parameters_in_a_dict_are_donated_one_by_one():
     for k, v in expected.items():
         np.testing.assert_allclose(found[k], v, 1e-14)
         assert found[k].ctypes.data == places[k]
+
+
+def test_small_results_lie_in_new_memory():
+    """To see whether others use the old takes longer."""
+    step = ga.jit(lambda x, y: x * y + 1, donate_argnums=0)
+    x, y = numbers(100), numbers(100)
+    expected, before = x * y + 1, x.copy()
+    for _ in range(3):
+        np.testing.assert_allclose(step(x, y), expected, 1e-13)
+        np.testing.assert_array_equal(x, before)
+    assert "donated(" not in step.source(x, y)

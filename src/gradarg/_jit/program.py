@@ -134,8 +134,13 @@ class Program:
     def _memory(self, runner: Any, v: Value, var: Var, sources: list[Any]) -> str:
         """Where an output of a kernel goes: into an input's memory, or one of its own."""
         dtype = self._constant(var.type.dtype)
-        how = "empty" if var.type.size * var.type.dtype.itemsize < LEAST else "recycled"
+        small = var.type.size * var.type.dtype.itemsize < LEAST
+        how = "empty" if small else "recycled"
         mine = self._replaced.get(var)
+        if (
+            small and mine is None
+        ):  # new memory is there sooner than it is known whether others see it
+            return f"{how}({var.type.shape}, {dtype})"
         for given, last in self._donated.items():
             if given.type != var.type or last > self._at:
                 continue
@@ -432,7 +437,8 @@ def _donated(x: Any, others: tuple[Any, ...]) -> bool:
         return False
     if not (x.flags.c_contiguous and x.flags.writeable):
         return False
-    return not any(isinstance(o, np.ndarray) and np.may_share_memory(x, o) for o in others)
+    seen = (o for o in others if isinstance(o, np.ndarray) and (o is x or o.base is not None))
+    return not any(np.may_share_memory(x, o) for o in seen)
 
 
 def _integers(x: Any) -> Any:
