@@ -119,6 +119,25 @@ def test_layer_norm(vectors, shape, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 5), (24, 64), (200, 33)])
+def test_rows_are_divided_by_their_own_numbers_in_each_pass(vectors, shape, dtype):
+    """A norm's gradient by its input alone: of rows in blocks, divided in several passes."""
+    random = np.random.default_rng(0)
+    x = (random.normal(3, 2, size=shape) * np.exp(random.normal(size=(shape[0], 1)))).astype(dtype)
+    g, b = random.normal(size=(2, shape[1])).astype(dtype)
+
+    def loss(x):
+        d = x - np.mean(x, axis=1, keepdims=True)
+        return np.sum((d / np.sqrt(np.mean(d * d, axis=1, keepdims=True) + 1e-5) * g + b) ** 3)
+
+    gradient = ga.jit(ga.grad(loss))
+    expected = ga.grad(loss)(x)
+    tolerance = (1e-5 if dtype is np.float32 else 1e-12) * np.abs(expected).max()
+    np.testing.assert_allclose(gradient(x), expected, rtol=0, atol=tolerance)
+    assert "row_sum" in gradient.source(x)  # every value of the kernel has a name
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rows_divided_by_any_number(vectors, dtype):
     """A divisor of a whole row is inverted once: also where its inverse is no normal number."""
     small, large = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max

@@ -221,10 +221,10 @@ class Blocks(Emitter):
     @contextlib.contextmanager
     def each_row(self) -> Iterator[None]:
         """A loop over the rows of the block."""
-        code, outside = self.code, self.have
+        code, outside, inverses = self.code, self.have, self.inverses
         n = self.count = self.count + 1
         self.row, self.in_block, self.base = f"%r{n}", f"%i{n}", f"%base{n}"
-        self.have = dict(outside)
+        self.have, self.inverses = dict(outside), dict(inverses)
         code.line(f"br label %enter{n}")
         code.label(f"enter{n}")
         code.line(f"br label %row{n}")
@@ -239,4 +239,4 @@ class Blocks(Emitter):
         more = code.let(f"icmp slt i64 %i{n}n, %count")
         code.line(f"br i1 {more}, label %row{n}, label %leave{n}")
         code.label(f"leave{n}")
-        self.have = outside
+        self.have, self.inverses = outside, inverses

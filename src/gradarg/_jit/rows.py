@@ -23,9 +23,11 @@ def distributed(values: list[Value], outputs: list[Value]) -> list[Value]:
     for v in values:
         if v.op == "row_sum":
             new: list[Value] = []
-            terms = [(sign, *_split(x, cores, new)) for sign, x in _terms(v.values[0], False)]
+            tried = dict(cores)
+            terms = [(sign, *_split(x, tried, new)) for sign, x in _terms(v.values[0], False)]
             if len(terms) < 5 and all(core.level < v.values[0].level for _, core, _ in terms):
                 found += new
+                cores = tried
                 _becomes(v, terms, found, sums)
         found.append(v)
     return _needed(found, outputs)
