@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rows import calculus, finance, images, networks, science, sequences, training
+from rows import calculus, finance, images, networks, science, sequences, training, transformer
 
-MODULES = (calculus, networks, images, training, finance, science, sequences)
+MODULES = (calculus, networks, images, training, transformer, finance, science, sequences)
 ROWS = {row.name: row for module in MODULES for row in module.ROWS}

@@ -54,29 +54,44 @@ def by_hand(rule: str) -> Any:
                     o = o @ weights[2 * k].T
                     o *= h > 0
                 for i, g in enumerate(gradients):
-                    update(weights[2 * k + i], g, *moments[2 * k + i], done[0])
+                    updated(rule, weights[2 * k + i], g, *moments[2 * k + i], done[0])
             return loss
 
         return call
 
-    def update(w: Any, g: Any, m: Any, v: Any, t: Any, step: int) -> None:
-        if rule == "SGD":
-            g *= f4(RATE[rule])
-            w -= g
-            return
-        m *= f4(B1)
-        m += np.multiply(g, f4(1 - B1), out=t)
-        v *= f4(B2)
-        g *= g
-        v += np.multiply(g, f4(1 - B2), out=t)
-        np.sqrt(v, out=t)
-        t *= f4((1 - B2**step) ** -0.5)
-        t += f4(EPS)
-        np.divide(m, t, out=t)
-        t *= f4(RATE[rule] / (1 - B1**step))
-        w -= t
-
     return made
+
+
+def updated(rule: str, w: Any, g: Any, m: Any, v: Any, t: Any, step: int) -> None:
+    """A weight after a step, in place; t is memory to work in."""
+    if rule == "SGD":
+        g *= f4(RATE[rule])
+        w -= g
+        return
+    m *= f4(B1)
+    m += np.multiply(g, f4(1 - B1), out=t)
+    v *= f4(B2)
+    g *= g
+    v += np.multiply(g, f4(1 - B2), out=t)
+    np.sqrt(v, out=t)
+    t *= f4((1 - B2**step) ** -0.5)
+    t += f4(EPS)
+    np.divide(m, t, out=t)
+    t *= f4(RATE[rule] / (1 - B1**step))
+    w -= t
+
+
+def adam_by_hand(weights: Any) -> Any:
+    """A function of gradients that updates the weights in place."""
+    moments = [(np.zeros_like(w), np.zeros_like(w), np.empty_like(w)) for w in weights]
+    done = [0]
+
+    def update(gradients: Any) -> None:
+        done[0] += 1
+        for w, g, kept in zip(weights, gradients, moments):
+            updated("Adam", w, g, *kept, done[0])
+
+    return update
 
 
 def pure(rule: str) -> Any:
@@ -171,37 +186,44 @@ def forward(np: Any, weights: Any, x: Any) -> Any:
 def jax(rule: str) -> Any:
     def build(lib: Any, *arrays: Any) -> Any:
         jax, np = lib.jax, lib.np
-        *weights, x, labels = arrays
 
         def loss_of(weights: Any, x: Any, labels: Any) -> Any:
             scores = jax.nn.log_softmax(forward(np, weights, x))
             return -np.take_along_axis(scores, labels[:, None], 1).mean()
 
-        def step(weights: Any, state: Any, x: Any, labels: Any) -> Any:
-            loss, gradients = jax.value_and_grad(loss_of)(weights, x, labels)
-            if rule == "SGD":
-                return loss, [w - RATE[rule] * g for w, g in zip(weights, gradients)], state
-            t, ms, vs = state
-            t = t + 1
-            ms = [B1 * m + (1 - B1) * g for m, g in zip(ms, gradients)]
-            vs = [B2 * v + (1 - B2) * g * g for v, g in zip(vs, gradients)]
-            a, b = RATE[rule] / (1 - B1**t), (1 - B2**t) ** -0.5
-            after = [w - a * m / (np.sqrt(v) * b + EPS) for w, m, v in zip(weights, ms, vs)]
-            return loss, after, (t, ms, vs)
-
-        run = jax.jit(step, donate_argnums=(0, 1))
-        zeros = lambda: [np.zeros_like(w) for w in weights]
-        kept = [[np.array(w) for w in weights], ()]  # copies: what was passed is not ours to donate
-        if rule == "Adam":
-            kept[1] = (np.zeros((), np.float32), zeros(), zeros())
-
-        def call() -> Any:
-            loss, *kept[:] = run(*kept, x, labels)
-            return jax.block_until_ready((loss, kept))[0]
-
-        return call
+        return stepping_jax(lib, rule, loss_of, *arrays)
 
     return build
+
+
+def stepping_jax(lib: Any, rule: str, loss_of: Any, *arrays: Any) -> Any:
+    """Steps by the gradient of a loss of the weights, a batch and its labels."""
+    jax, np = lib.jax, lib.np
+    *weights, x, labels = arrays
+
+    def step(weights: Any, state: Any, x: Any, labels: Any) -> Any:
+        loss, gradients = jax.value_and_grad(loss_of)(weights, x, labels)
+        if rule == "SGD":
+            return loss, [w - RATE[rule] * g for w, g in zip(weights, gradients)], state
+        t, ms, vs = state
+        t = t + 1
+        ms = [B1 * m + (1 - B1) * g for m, g in zip(ms, gradients)]
+        vs = [B2 * v + (1 - B2) * g * g for v, g in zip(vs, gradients)]
+        a, b = RATE[rule] / (1 - B1**t), (1 - B2**t) ** -0.5
+        after = [w - a * m / (np.sqrt(v) * b + EPS) for w, m, v in zip(weights, ms, vs)]
+        return loss, after, (t, ms, vs)
+
+    run = jax.jit(step, donate_argnums=(0, 1))
+    zeros = lambda: [np.zeros_like(w) for w in weights]
+    kept = [[np.array(w) for w in weights], ()]  # copies: what was passed is not ours to donate
+    if rule == "Adam":
+        kept[1] = (np.zeros((), np.float32), zeros(), zeros())
+
+    def call() -> Any:
+        loss, *kept[:] = run(*kept, x, labels)
+        return jax.block_until_ready((loss, kept))[0]
+
+    return call
 
 
 def autograd(rule: str) -> Any:
