@@ -17,12 +17,16 @@ from .kernel import HEAVY, ROW_REDUCTIONS, Kernel, Value
 
 ROWS = 64  # of a block, at most
 NEAR, FAR = 1 << 13, 1 << 17  # elements of a block: in the first cache; at most, in the second
+MOST = 2  # matrices: blocks of more leave the first cache, where a single row of each stays
 _BY_ITSELF = ("pick", "one_hot", "outside")  # a row at a time
 
 
 def in_blocks(kernel: Kernel) -> bool:
     """Whether the rows of a kernel are to go by blocks."""
     if not kernel.by_rows or kernel.kept() or any(v.op in _BY_ITSELF for v in kernel.values):
+        return False
+    matrices = [kind for kind, _ in kernel.inputs] + [v.kind for v in kernel.outputs]
+    if matrices.count("M") > MOST:
         return False
     later = [v for v in kernel.values if v.level]
     costly = any(v.kind == "r" and v.op in HEAVY for v in later)
