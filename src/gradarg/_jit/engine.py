@@ -132,6 +132,8 @@ class NestRunner(Runner):
 class Bound:
     """A kernel with its extents: how it is cut into chunks, and what it needs beside arrays."""
 
+    runner: Any
+
     def __init__(self, runner: Runner, rows: int, columns: int) -> None:
         kernel = self.kernel = runner.kernel
         self.runner, self.rows, self.columns = runner, rows, columns

@@ -18,9 +18,9 @@ import numpy as np
 from .._core.stage import Equation, Var
 from .code import INTEGERS_COMPARED, Code, operation, supported
 from .kernel import Value
+from .loop_views import MOVES, ZERO, Index, Shape, Unfit, contiguous, entries, place_start
 from .passes import _number, type_of
 
-Shape = tuple[int, ...]
 _IR = {"float32": "float", "float64": "double", "int64": "i64", "bool": "i8"}
 DTYPES = frozenset(_IR)
 _INTEGERS = {"add": "add", "subtract": "sub", "multiply": "mul"}
@@ -29,31 +29,12 @@ _STARTS = {"sum": 0.0, "max": -math.inf, "min": math.inf}
 _ALIGN = 64
 
 
-class Unfit(Exception):
-    """Why a body cannot be one native loop."""
-
-
-class Index(NamedTuple):
-    """A place along an axis: an integer of IR, and the range it is in."""
-
-    name: str
-    low: int
-    high: int
-
-
-_ZERO = Index("0", 0, 1)
-
-
 class Place(NamedTuple):
     """Where an array lies: a pointer, and the elements between neighbours along each axis."""
 
     pointer: str
     strides: Shape
     dtype: Any
-
-
-def contiguous(shape: Sequence[int]) -> Shape:
-    return tuple(math.prod(shape[k + 1 :]) for k in range(len(shape)))
 
 
 class Writer:
@@ -228,13 +209,14 @@ class Writer:
     def aligned(self, x: Any, index: Sequence[Index]) -> list[Index]:
         """The index of an operand that is broadcast."""
         shape = self.shape(x)
-        return [_ZERO if n == 1 else i for n, i in zip(shape, index[len(index) - len(shape) :])]
+        return [ZERO if n == 1 else i for n, i in zip(shape, index[len(index) - len(shape) :])]
 
     def pulled(self, x: Var, index: Sequence[Index]) -> str | None:
         e = self.made[x]
-        moved = _MOVES.get(e.primitive.name)
+        moved = MOVES.get(e.primitive.name)
         if moved is not None:
-            return moved(self, e, x.type.dtype, index)
+            seen: str | None = moved(self, e, x.type.dtype, index)
+            return seen
         out = x.type.dtype
         name = _LOGICAL.get(e.primitive.name, e.primitive.name)
         args = [(i, self.aligned(i, index)) for i in e.inputs]
@@ -303,12 +285,12 @@ class Writer:
         for k, i in enumerate(e.inputs):
             by = shift
             if name == "getitem":
-                entry = _entries(e.params["index"], self.shape(i))[-1]
+                entry = entries(e.params["index"], self.shape(i))[-1]
                 if not isinstance(entry, slice) or entry.step != 1:
                     continue
                 by += entry.start
             elif name in ("place", "pad"):
-                start = _place_start(e, axis, self.shape(x))
+                start = place_start(e, axis, self.shape(x))
                 if start is None:
                     continue
                 by -= start
@@ -404,7 +386,7 @@ class Writer:
 
         def to(index: list[Index]) -> list[Index]:
             if keeps:
-                return [_ZERO if k in axes else i for k, i in enumerate(index)]
+                return [ZERO if k in axes else i for k, i in enumerate(index)]
             return [index[k] for k in kept]
 
         if len(shape) - 1 in kept:  # the loop over the last axis has no sum to wait for
@@ -440,7 +422,7 @@ class Writer:
                 new = combined(self.let(f"load {kind}, ptr {total}"), new)
                 self.code.line(f"store {kind} {new}, ptr {total}")
             self.memo = {}
-            place = to([*(at[k] for k in range(last)), _ZERO])
+            place = to([*(at[k] for k in range(last)), ZERO])
             new = combined(*(self.let(f"load {kind}, ptr {p}") for p in (place, total)))
             self.code.line(f"store {kind} {new}, ptr {place}")
 
@@ -501,12 +483,12 @@ class Writer:
 
         def rows(i0: str | None, height: int, low: int, lead: list[Index], panel: Index) -> None:
             one = self.let(f"add nsw i64 {i0 or 0}, {low}")
-            lead_left = [_ZERO if a == 1 else i for a, i in zip(self.shape(x)[:-2], lead)]
+            lead_left = [ZERO if a == 1 else i for a, i in zip(self.shape(x)[:-2], lead)]
             lead_right = lead if len(right.strides) == len(lead) + 3 else []
-            base = self.address(right, [*lead_right, panel, _ZERO, _ZERO])
+            base = self.address(right, [*lead_right, panel, ZERO, ZERO])
             row = [
                 self.address(left, [*lead_left[len(lead_left) - len(left.strides) + 2 :],
-                                    Index(self.let(f"add nsw i64 {one}, {r}"), 0, 0), _ZERO])
+                                    Index(self.let(f"add nsw i64 {one}, {r}"), 0, 0), ZERO])
                 for r in range(height)
             ]  # fmt: skip
             sums = [[self.slot(vector) for _ in range(many)] for _ in range(height)]
@@ -555,151 +537,3 @@ class Writer:
                     rows(None, height + 1, begin, index, panel)
 
         over(0, [])
-
-
-# ---- operations that only say where an element comes from
-
-
-def _entries(index: tuple[Any, ...], shape: Shape) -> list[Any]:
-    """One entry for each axis: a slice with its bounds, or an integer; None as it is."""
-    taken = sum(i is not None and i is not Ellipsis for i in index)
-    full: list[Any] = []
-    seen = False
-    for i in index:
-        if i is Ellipsis:
-            full += [slice(None)] * (len(shape) - taken)
-            seen = True
-        else:
-            full.append(i)
-    if not seen:
-        full += [slice(None)] * (len(shape) - taken)
-    found: list[Any] = []
-    axis = 0
-    for i in full:
-        if i is None:
-            found.append(None)
-            continue
-        n = shape[axis]
-        axis += 1
-        if isinstance(i, slice):
-            start, _, step = i.indices(n)
-            found.append(slice(start, None, step))
-        elif isinstance(i, (int, np.integer)) and not isinstance(i, (bool, np.bool_)):
-            found.append(int(i) + n if i < 0 else int(i))
-        else:
-            raise Unfit("an index that is an array")
-    return found
-
-
-def _getitem(w: Writer, e: Equation, dtype: Any, index: Sequence[Index]) -> str | None:
-    (x,) = e.inputs
-    rest, at = list(index), []
-    for entry in _entries(e.params["index"], w.shape(x)):
-        if isinstance(entry, int):
-            at.append(Index(str(entry), entry, entry + 1))
-            continue
-        i = rest.pop(0)
-        if entry is None:
-            continue
-        if entry.step == 1:
-            at.append(w.shifted(i, entry.start))
-        else:
-            scaled = w.let(f"mul nsw i64 {i.name}, {entry.step}")
-            name = w.let(f"add nsw i64 {scaled}, {entry.start}")
-            ends = [entry.start + entry.step * j for j in (i.low, i.high - 1)]
-            at.append(Index(name, min(ends), max(ends) + 1))
-    return w.or_zero(x, at, dtype)
-
-
-def _place_start(e: Equation, axis: int, shape: Shape) -> int | None:
-    """Where a part begins along an axis of what it is placed in."""
-    if e.primitive.name == "pad":
-        return int(e.params["widths"][axis][0])
-    entries = _entries(e.params["index"], shape)
-    if any(not isinstance(i, slice) or i.step != 1 for i in entries):
-        return None
-    return int(entries[axis].start)
-
-
-def _inside(w: Writer, i: Index, start: int, n: int) -> tuple[Index, str | None] | None:
-    """The index within a part, and the test whether it is (None: always); None: never."""
-    if i.high <= start or i.low >= start + n:
-        return None
-    j = w.shifted(i, -start)
-    if j.low >= 0 and j.high <= n:
-        return j, None
-    test = w.let(f"icmp ult i64 {j.name}, {n}")
-    return Index(w.let(f"select i1 {test}, i64 {j.name}, i64 0"), 0, n), test
-
-
-def _placed(w: Writer, e: Equation, dtype: Any, index: Sequence[Index]) -> str | None:
-    (x,) = e.inputs
-    at, tests = [], []
-    for axis, i in enumerate(index):
-        start = _place_start(e, axis, w.shape(e.outs[0]))
-        if start is None:
-            raise Unfit("a part with gaps")
-        found = _inside(w, i, start, w.shape(x)[axis])
-        if found is None:
-            return None
-        at.append(found[0])
-        tests += [found[1]] if found[1] else []
-    inner = w.or_zero(x, at, dtype)
-    for test in tests if inner is not None else ():
-        kind = "i1" if dtype == np.bool_ else w.ir(dtype)
-        inner = w.let(f"select i1 {test}, {kind} {inner}, {kind} {w.constant(0, dtype)}")
-    return inner
-
-
-def _joined(w: Writer, e: Equation, dtype: Any, index: Sequence[Index]) -> str | None:
-    axis, start, out = e.params["axis"], 0, None
-    for part in e.inputs:
-        n = w.shape(part)[axis]
-        found = _inside(w, index[axis], start, n)
-        start += n
-        if found is None:
-            continue
-        at = [*index[:axis], found[0], *index[axis + 1 :]]
-        x = w.element(part, at, dtype)
-        if found[1] is None:
-            return x
-        kind = "i1" if dtype == np.bool_ else w.ir(dtype)
-        out = x if out is None else w.let(f"select i1 {found[1]}, {kind} {x}, {kind} {out}")
-    return out
-
-
-def _transposed(w: Writer, e: Equation, dtype: Any, index: Sequence[Index]) -> str | None:
-    axes = e.params["axes"]
-    return w.or_zero(e.inputs[0], [index[axes.index(k)] for k in range(len(axes))], dtype)
-
-
-def same_but_ones(old: Shape, new: Shape) -> bool:
-    return [n for n in old if n != 1] == [n for n in new if n != 1]
-
-
-def _reshaped(w: Writer, e: Equation, dtype: Any, index: Sequence[Index]) -> str | None:
-    (x,) = e.inputs
-    old, new = w.shape(x), w.shape(e.outs[0])
-    if same_but_ones(old, new):
-        rest = iter(i for i, n in zip(index, new) if n != 1)
-        return w.or_zero(x, [_ZERO if n == 1 else next(rest) for n in old], dtype)
-    flat = Index("0", 0, 1)
-    for i, stride in zip(index, contiguous(new)):  # of an array that is stored as one run
-        flat = Index(w.let(f"add nsw i64 {flat.name}, {w.let(f'mul nsw i64 {i.name}, {stride}')}"),
-                     0, 0)  # fmt: skip
-    place = w.places[x]
-    if place.strides != contiguous(old):
-        raise Unfit(f"it makes {new} of a product of shape {old}")
-    return w.converted(w.load(place._replace(strides=(1,)), [flat]), place.dtype, dtype)
-
-
-def _same(w: Writer, e: Equation, dtype: Any, index: Sequence[Index]) -> str | None:
-    return w.or_zero(e.inputs[0], w.aligned(e.inputs[0], index), dtype)
-
-
-_MOVES: dict[str, Callable[..., str | None]] = {
-    "getitem": _getitem, "place": _placed, "pad": _placed, "concatenate": _joined,
-    "transpose": _transposed, "reshape": _reshaped, "broadcast_to": _same, "positive": _same,
-    "stop_gradient": _same,
-}  # fmt: skip
-MOVES = frozenset(_MOVES)

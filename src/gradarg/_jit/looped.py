@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ from .buffers import LEAST, recycled
 from .engine import SERIAL, Bound
 from .expansion import expanded
 from .kernel import HEAVY
-from .loop_code import DTYPES, MOVES, Index, Place, Unfit, Writer, contiguous, same_but_ones
+from .loop_code import DTYPES, Place, Writer
+from .loop_views import MOVES, Index, Unfit, contiguous, same_but_ones
 from .passes import _number, optimised, rebuilt, type_of
 
 _REDUCTIONS = ("sum", "max", "min")
@@ -470,6 +471,16 @@ def _base(w: Writer, x: Any) -> Any:
 # ---- to run
 
 
+@dataclass(frozen=True)
+class _Code:
+    """What is bound: machine code that takes so many arrays, and leaves no sums of columns."""
+
+    name: str
+    inputs: list[None]
+    address: int
+    columns: int = 0
+
+
 class Looped(Bound):
     """A loop that has been compiled: a function of the arrays of its operation."""
 
@@ -494,8 +505,7 @@ class Looped(Bound):
         native.ready()
         self.types = [o.type for o in equation.outs]
         many = len(equation.inputs) + len(self.lifted)
-        self.kernel = SimpleNamespace(inputs=[None] * many, name=self.loop.graph.name)
-        self.runner = SimpleNamespace(address=self.address, columns=0)  # type: ignore[assignment]
+        self.kernel = self.runner = _Code(self.loop.graph.name, [None] * many, self.address)
         self.rows = self.columns = self.width = 1
         self.extent, self.count = self.loop.tiles, many + len(self.types)
         steps = length or 1000
