@@ -60,33 +60,37 @@ def _kernel(shape: Shape, height: int) -> Function:
 
 
 def _packing(shape: Shape, size: int) -> Function:
-    """to[k, r] = x[r, k], for r below `size`. Of what is beyond `valid`, the last is repeated."""
+    """to[p, k, r] = x[p * size + r, k]: panels of `size`. Beyond `valid`, the last is repeated."""
     width = shape.width
     f = Function(
         f"pack{size}",
-        "ptr noalias %x, ptr noalias %to, i64 %n, i64 %along, i64 %step, i64 %valid",
+        "ptr noalias %x, ptr noalias %to, i64 %panels, i64 %n, i64 %along, i64 %step, i64 %valid",
         shape.dtype,
     )
+    panel, dense = f.index(("%n", size)), f.let("icmp eq i64 %along, 1")
+    full = f.smaller("%panels", f.let(f"udiv i64 %valid, {size}"))
+    plain = f.let(f"select i1 {dense}, i64 {full}, i64 0")
+    # along rows that lie in memory, one after the other: it is read in its order
+    with f.when(f.let(f"icmp ne i64 {plain}, 0")), f.loop(0, "%n") as k, f.loop(0, plain) as p:
+        for g in range(0, size, width):
+            x = f.load(f.at("%x", (k, "%step"), (p, size), g), width)
+            f.store(x, f.at("%to", (p, panel), (k, size), g), width)
+    turns, tiles = f.let("icmp eq i64 %step, 1"), f.let(f"and i64 %n, {-width}")
+    turned = f.let(f"select i1 {turns}, i64 {tiles}, i64 0")
     last = f.index("%valid", -1)
-    dense, full = f.let("icmp eq i64 %along, 1"), f.let(f"icmp sge i64 %valid, {size}")
-    plain = f.let(f"and i1 {dense}, {full}")
-    with f.when(plain), f.loop(0, "%n") as k:
+    with f.loop(plain, "%panels") as p:
+        first, to = f.index((p, size)), f.at("%to", (p, panel))
         for g in range(0, size, width):
-            x = f.load(f.at("%x", (k, "%step"), g), width)
-            f.store(x, f.at("%to", (k, size), g), width)
-    with f.when(f.let(f"xor i1 {plain}, true")):
-        turns, tiles = f.let("icmp eq i64 %step, 1"), f.let(f"and i64 %n, {-width}")
-        turned = f.let(f"select i1 {turns}, i64 {tiles}, i64 0")
-        for g in range(0, size, width):
-            places = [f.smaller(g + r, last) for r in range(width)]
-            starts = [f.at("%x", (p, "%along")) for p in places]
+            places = [f.smaller(f.index(first, g + r), last) for r in range(width)]
+            starts = [f.at("%x", (place, "%along")) for place in places]
             with f.loop(0, turned, width) as k:
                 rows = [f.load(f.at(start, k), width) for start in starts]
                 for j, x in enumerate(transposed(f, rows)):
-                    f.store(x, f.at("%to", (k, size), j * size + g), width)
+                    f.store(x, f.at(to, (k, size), j * size + g), width)
         with f.loop(turned, "%n") as k, f.loop(0, size) as r:
-            x = f.load(f.at("%x", (f.smaller(r, last), "%along"), (k, "%step")))
-            f.store(x, f.at("%to", (k, size), r))
+            place = f.smaller(f.index(first, r), last)
+            x = f.load(f.at("%x", (place, "%along"), (k, "%step")))
+            f.store(x, f.at(to, (k, size), r))
     return f
 
 
@@ -184,7 +188,7 @@ def _packed(shape: Shape) -> Function:
             place = f.at(target, (k, t["step"]), (f.let(f"mul i64 {panel}, {n}"), shape.panel))
             f.call(
                 f"pack{shape.panel}", ("ptr", f.at(source, (k, t["a_sum"]))), ("ptr", place),
-                ("i64", n), ("i64", t["a_row"]), ("i64", t["a_sum"]),
+                ("i64", 1), ("i64", n), ("i64", t["a_row"]), ("i64", t["a_sum"]),
                 ("i64", f.index(t["rows"], (row, -1))),
             )  # fmt: skip
     return f
@@ -209,6 +213,8 @@ def _product(shape: Shape) -> Function:
         row, low = f.index((y, t["high"])), f.index((x, t["wide"]))
         rows = f.smaller(t["high"], f.index(t["rows"], (row, -1)))
         high = f.smaller(f.index(low, t["wide"]), t["columns"])
+        columns = f.index(high, (low, -1), shape.columns - 1)
+        wide = f.let(f"udiv i64 {columns}, {shape.columns}")
         result = f.at(c, (f.index((batch, t["rows"]), row), t["columns"]))
         for k, n in _parts(f, t):
             panel = either(packs_a, f.index((n, shape.panel)), f.index((t["a_row"], shape.rows)))
@@ -218,12 +224,11 @@ def _product(shape: Shape) -> Function:
             left = f.at(a, (batch, a_batch), either(packs_a, packed, there))
 
             source = f.at(b, (batch, t["b_batch"]), (k, t["b_sum"]))
-            with f.when(packs_b), f.loop(low, high, shape.columns) as q:
+            with f.when(packs_b):
                 f.call(
-                    f"pack{shape.columns}", ("ptr", f.at(source, (q, t["b_column"]))),
-                    ("ptr", f.at(own, (f.index(q, (low, -1)), n))), ("i64", n),
-                    ("i64", t["b_column"]), ("i64", t["b_sum"]),
-                    ("i64", f.index(t["columns"], (q, -1))),
+                    f"pack{shape.columns}", ("ptr", f.at(source, (low, t["b_column"]))),
+                    ("ptr", own), ("i64", wide), ("i64", n), ("i64", t["b_column"]),
+                    ("i64", t["b_sum"]), ("i64", f.index(t["columns"], (low, -1))),
                 )  # fmt: skip
             with f.loop(low, high, shape.columns) as q:
                 right = f.at(own, (f.index(q, (low, -1)), n))
