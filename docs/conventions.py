@@ -41,9 +41,9 @@ where it is smooth a second one; that is given along directions that do not mix 
 else refused. For a block T of a direction among equal values it is f'' T, in any basis of their
 space; but what first derivatives pass on is how each value changes, the diagonal of T in the basis
 at hand. For T = ((0, 1), (1, 0)) that is 0: f'' is never asked for, so no rule of `eigvalsh` could
-know it. One gap is left: forward mode over forward mode, inside `vmap` or `stage`, gives 0 for
-f'' T where f' is exactly 0, because a derivative of 0 goes on as 0. Functions of a matrix that need
-no vectors (`inv`, `solve`, `matrix_power`, `det`, `slogdet`, `norm`) have all their derivatives.
+know it. In forward mode over forward mode a derivative of 0 would hide a NaN, so that it raises
+inside `vmap` and `stage` too, when it runs. Functions of a matrix that need no vectors (`inv`,
+`solve`, `matrix_power`, `det`, `slogdet`, `norm`) have all their derivatives.
 
 Each row is a test (`tests/ops/test_conventions.py`), in both modes, staged and mapped, and of the
 second order where a second derivative is given. For an array, the derivative is that of the sum of

@@ -177,6 +177,8 @@ def _eigenvalues() -> Iterator[Sample]:
             primitive, reference = getattr(decompositions, name), _wide(name)
             params = {} if name == "eigvals" else {"alone": False}
             yield Sample(primitive, reference, (a,), params, note, vary=scaled)
+    given = values((3, 3)), np.zeros((3, 3), bool)
+    yield Sample(decompositions.unmixed, lambda t, _m, name: t, given, {"name": "eigh"})
 
 
 def _uplo(name: str) -> Any:

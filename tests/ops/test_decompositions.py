@@ -251,6 +251,13 @@ def test_second_derivatives_at_equal_values_are_refused(values, center):
         assert np.all(np.isnan(ga.stage(ga.grad(slope), np.eye(2))(np.eye(2))))
         with pytest.raises(ga.DerivativeError, match=r"second derivative.*equal values"):
             ga.jvp(slope, (np.eye(2),), (exchange,))
+        twice = lambda a, slope=slope: ga.jvp(slope, (a,), (exchange,))[1]
+        if slope is forward:
+            for run in (ga.vmap(twice), ga.stage(ga.vmap(twice), np.eye(2)[None])):
+                with pytest.raises(ga.DerivativeError, match=r"second derivative.*equal values"):
+                    run(np.eye(2)[None])
+        else:
+            assert np.isnan(ga.vmap(twice)(np.eye(2)[None]))
     assert np.isnan(ga.hessian(total)(np.eye(2))[0, 1, 0, 1])
     straight = ga.jvp(along, (np.eye(2),), (np.diag([1.0, 2.0]),))[1]
     assert_allclose(straight, 0, atol=1e-14)

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from .._core.errors import DerivativeError
-from .._core.primitive import Primitive, aligned, general
+from .._core.primitive import Primitive, aligned, elementwise, general
 from .._core.trace import ShapeDtype, peek
 from .elementwise import quotient
 from .linalg import adjoint, check_square, conjugate, floating, hermitian_part, inv, solve
@@ -95,10 +95,31 @@ def _no_second(name: str) -> DerivativeError:
     )
 
 
-def _turning(name: str, t: Any, w: Any, alone: bool) -> Any:
-    """How vectors turn in the plane of each pair, when t is added: NaN if t mixes equal ones."""
+def _unmixed(t: Any, mixed: Any, name: str) -> Any:
+    if np.any(mixed):
+        raise _no_second(name)
+    return np.where(mixed, 0, t)
+
+
+# t, if nothing is mixed: in a graph or a batch it is the run that knows
+unmixed: Primitive = elementwise(
+    "unmixed",
+    _unmixed,
+    lambda g, _o, _t, _m, name: g,
+    None,
+    shape=lambda t, m, name: ShapeDtype(np.broadcast_shapes(t.shape, m.shape), t.dtype),
+)
+
+
+def _turning(name: str, t: Any, w: Any, alone: bool | str) -> Any:
+    """How vectors turn in the plane of each pair, when t is added: NaN if t mixes equal ones.
+
+    In forward mode of forward mode a derivative of 0 would hide the NaN, so that it raises.
+    """
     equal = _equal(w)
     mixed = equal & (np.abs(t) > _rounding(t)) & ~np.eye(w.shape[-1], dtype=bool)
+    if alone == "forward":
+        t = unmixed(t, mixed, name=name)
     known = peek(mixed) if alone else None
     if known is not None and np.any(known):
         raise _no_second(name)
@@ -112,7 +133,7 @@ def _has_equal(w: Any) -> bool:
 
 
 def _determined(
-    name: str, free: Any, moved: Any, w: Any, gw: Any, alone: bool = False
+    name: str, free: Any, moved: Any, w: Any, gw: Any, alone: bool | str = False
 ) -> tuple[Any, Any]:
     """Which pairs are equal, and for which of them the limit is not known; None if for none.
 
@@ -127,7 +148,7 @@ def _determined(
     if not _unused(gw):
         apart = np.abs(_differences(gw)) > rough * _peak(gw, (-1,))[..., None]
         lost = lost | (moved != 0) | (moved.mT != 0) | apart
-    lost = (lost | alone) & equal & ~np.eye(w.shape[-1], dtype=bool)
+    lost = (lost | bool(alone)) & equal & ~np.eye(w.shape[-1], dtype=bool)
     known = peek(lost)
     if known is None:
         return equal, lost
@@ -165,7 +186,7 @@ def _refuse_phase(name: str, moved: Any) -> None:
 # ---- eigh: a = v @ diag(w) @ v.H
 
 
-def _eigh_vjp(g: Any, o: Any, a: Any, uplo: str, alone: bool) -> Any:
+def _eigh_vjp(g: Any, o: Any, a: Any, uplo: str, alone: bool | str) -> Any:
     (gw, gv), (w, v) = g, o
     if _unused(gv) and _has_equal(w):
         return _eigvalsh_vjp(gw, None, a, uplo)
@@ -179,14 +200,14 @@ def _eigh_vjp(g: Any, o: Any, a: Any, uplo: str, alone: bool) -> Any:
     return conjugate(hermitian_part(v @ inner @ adjoint(v)))
 
 
-def _eigh_jvp(tangents: Any, o: Any, a: Any, uplo: str, alone: bool) -> Any:
+def _eigh_jvp(tangents: Any, o: Any, a: Any, uplo: str, alone: bool | str) -> Any:
     w, v = o
     t = adjoint(v) @ hermitian_part(tangents[0]) @ v
     slopes = _eigvalsh_jvp(tangents, None, a, uplo) if _has_equal(w) else np.real(_diagonal(t))
     return slopes, v @ _turning("eigh", t, w, alone)
 
 
-def _eigh_shape(a: Any, uplo: str, alone: bool = False) -> tuple[ShapeDtype, ShapeDtype]:
+def _eigh_shape(a: Any, uplo: str, alone: bool | str = False) -> tuple[ShapeDtype, ShapeDtype]:
     check_square("eigh", a)
     dtype = floating(a)
     return ShapeDtype(a.shape[:-1], _real_of(dtype)), ShapeDtype(a.shape, dtype)
@@ -198,7 +219,7 @@ def _eigvalsh_vjp(g: Any, _o: Any, a: Any, uplo: str) -> Any:
 
 
 def _eigvalsh_jvp(tangents: Any, _o: Any, a: Any, uplo: str) -> Any:
-    _, v = eigh(a, uplo=uplo, alone=True)
+    _, v = eigh(a, uplo=uplo, alone="forward")
     return np.real(np.sum(conjugate(v) * (hermitian_part(tangents[0]) @ v), -2))
 
 
@@ -228,7 +249,7 @@ def _complex_of(a: Any) -> Any:
     return np.result_type(floating(a), np.complex64)
 
 
-def _eig_impl(a: Any, alone: bool) -> tuple[Any, Any]:
+def _eig_impl(a: Any, alone: bool | str) -> tuple[Any, Any]:
     w, v = np.linalg.eig(a)
     dtype = _complex_of(a)
     return w.astype(dtype), v.astype(dtype)
@@ -259,7 +280,7 @@ def _left(name: str, v: Any) -> Any:
     return left
 
 
-def _eig_vjp(g: Any, o: Any, a: Any, alone: bool) -> Any:
+def _eig_vjp(g: Any, o: Any, a: Any, alone: bool | str) -> Any:
     (gw, gv), (w, v) = g, o
     if _unused(gv) and _has_equal(w):
         return _eigvals_vjp(gw, None, a)
@@ -276,7 +297,7 @@ def _eig_vjp(g: Any, o: Any, a: Any, alone: bool) -> Any:
     return conjugate(adjoint(left) @ inner @ adjoint(v))
 
 
-def _eig_jvp(tangents: Any, o: Any, a: Any, alone: bool) -> Any:
+def _eig_jvp(tangents: Any, o: Any, a: Any, alone: bool | str) -> Any:
     w, v = o
     t = _left("eig", v) @ tangents[0] @ v
     d = v @ _turning("eig", t, w, alone)
@@ -285,7 +306,7 @@ def _eig_jvp(tangents: Any, o: Any, a: Any, alone: bool) -> Any:
     return slopes, d - v * (1j * np.imag(_top(v, d)) / np.real(_top(v, v)))
 
 
-def _eig_shape(a: Any, alone: bool = False) -> tuple[ShapeDtype, ShapeDtype]:
+def _eig_shape(a: Any, alone: bool | str = False) -> tuple[ShapeDtype, ShapeDtype]:
     check_square("eig", a)
     return ShapeDtype(a.shape[:-1], _complex_of(a)), ShapeDtype(a.shape, _complex_of(a))
 
@@ -296,7 +317,7 @@ def _eigvals_vjp(g: Any, _o: Any, a: Any) -> Any:
 
 
 def _eigvals_jvp(tangents: Any, _o: Any, a: Any) -> Any:
-    _, v = eig(a, alone=True)
+    _, v = eig(a, alone="forward")
     return np.sum(_left("eigvals", v).mT * (tangents[0] @ v), -2)
 
 
@@ -346,7 +367,7 @@ def _first(gu: Any, u: Any, k: int) -> tuple[Any, Any]:
     return gu - q @ (adjoint(gq) @ u), u
 
 
-def _svd_vjp(g: Any, o: Any, a: Any, full: bool, alone: bool) -> Any:
+def _svd_vjp(g: Any, o: Any, a: Any, full: bool, alone: bool | str) -> Any:
     (gu, gs, gvh), (u, s, vh) = g, o
     k, m, n = s.shape[-1], u.shape[-2], vh.shape[-1]
     inner = _on_diagonal(gs)
@@ -374,7 +395,7 @@ def _svd_vjp(g: Any, o: Any, a: Any, full: bool, alone: bool) -> Any:
     return conjugate(found)
 
 
-def _svd_jvp(tangents: Any, o: Any, a: Any, full: bool, alone: bool) -> Any:
+def _svd_jvp(tangents: Any, o: Any, a: Any, full: bool, alone: bool | str) -> Any:
     (u, s, vh), da = o, tangents[0]
     k, m, n = s.shape[-1], u.shape[-2], vh.shape[-1]
     u1, v = u[..., :k], adjoint(vh)
@@ -391,7 +412,7 @@ def _svd_jvp(tangents: Any, o: Any, a: Any, full: bool, alone: bool) -> Any:
     if full:
         du = np.concatenate([du, -u1 @ (adjoint(du) @ u[..., k:])], -1)
         dv = np.concatenate([dv, -v1 @ (adjoint(dv) @ v[..., k:])], -1)
-    slopes = _along(da, *svd(a, full=False, alone=True)) if _has_equal(s) else _diagonal(t)
+    slopes = _along(da, *svd(a, full=False, alone="forward")) if _has_equal(s) else _diagonal(t)
     return du, np.real(slopes), adjoint(dv)
 
 
@@ -401,7 +422,7 @@ def _along(da: Any, u: Any, _s: Any, vh: Any) -> Any:
 
 
 def _svd_shape(
-    a: Any, full: bool, alone: bool = False
+    a: Any, full: bool, alone: bool | str = False
 ) -> tuple[ShapeDtype, ShapeDtype, ShapeDtype]:
     *lead, m, n = a.shape
     k, dtype = min(m, n), floating(a)
@@ -418,7 +439,7 @@ def _svdvals_vjp(g: Any, _o: Any, a: Any) -> Any:
 
 
 def _svdvals_jvp(tangents: Any, _o: Any, a: Any) -> Any:
-    u, s, vh = svd(a, full=False, alone=True)
+    u, s, vh = svd(a, full=False, alone="forward")
     return np.where(_tiny(s), 0, np.real(_along(tangents[0], u, s, vh)))
 
 
