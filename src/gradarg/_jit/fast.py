@@ -98,11 +98,9 @@ class Writer:
             raise Unknown
 
     def array(self, x: Any, name: str) -> None:
-        shape, dtype = self.name(x.shape), self.name(x.dtype)
+        other = f"{name}.shape != {self.name(x.shape)}" if x.ndim else f"{name}.ndim"
         self.unless(
-            f"{name}.__class__ is not ndarray",
-            f"{name}.shape != {shape}",
-            f"{name}.dtype is not {dtype}",
+            f"{name}.__class__ is not ndarray", other, f"{name}.dtype is not {self.name(x.dtype)}"
         )
 
     def result(self, structure: tree.Structure, outs: list[str]) -> str:
