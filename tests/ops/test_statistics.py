@@ -21,7 +21,7 @@ def gradient(f, x):
     reverse = ga.grad(lambda x: np.sum(f(x)))(x)
     units = np.eye(x.size).reshape(x.size, *x.shape)
     forward = [ga.jvp(lambda x: np.sum(f(x)), (x,), (unit,))[1] for unit in units]
-    assert_allclose(np.reshape(forward, x.shape), reverse, rtol=1e-13, atol=1e-300)
+    assert_allclose(np.reshape(forward, x.shape), reverse, rtol=1e-13, atol=1e-15)
     return reverse
 
 
