@@ -274,8 +274,8 @@ class NestEmitter(Emitter):
         if how not in _EXTREME:
             return self.code.let(f"fadd reassoc nsz contract {type} {x}, {y}")
         name = f"{_EXTREME[how]}.f{32 if type == 'float' else 64}"
-        # LLVM would take a choice between y and -inf for one of whether to compare, and then not see
-        # that the loop is an extreme: a masked softmax took ten times as long
+        # LLVM would take a choice between y and -inf for one of whether to compare, and then not
+        # see that the loop is an extreme: a masked softmax took ten times as long
         y = self.code.let(f"freeze {type} {y}")
         return self.code.call(f"llvm.{name}", type, (type, x), (type, y))
 
