@@ -19,7 +19,6 @@ SIGNIFICAND = {32: 23, 64: 52}
 BIAS = {32: 127, 64: 1023}
 SMALLEST_NORMAL = {32: 2.0**-126, 64: 2.0**-1022}
 INFINITY, NAN = float("inf"), float("nan")
-LONG = 8  # coefficients: a chain of more takes longer than what goes on beside it
 
 _REAL = {32: "float", 64: "double"}
 _BITS = {"float": 32, "double": 64, "i32": 32, "i64": 64}
@@ -247,10 +246,7 @@ def lifted(x: Value) -> tuple[Value, Value, int]:
 
 
 def polynomial(z: Value, coefficients: Sequence[float]) -> Value:
-    """sum c[k] z**k by Horner's rule; of a long one in double, even and odd powers apart."""
-    if z.bits == 64 and len(coefficients) >= LONG:
-        even, odd = (polynomial(z * z, coefficients[k::2]) for k in (0, 1))
-        return fma(odd, z, even)
+    """sum c[k] z**k by Horner's rule: its latency hides behind the neighbours in the loop."""
     *rest, last = coefficients
     total = z.lift(last)
     for c in reversed(rest):
