@@ -303,6 +303,24 @@ def test_llvm_that_fails_says_why_and_numpy_runs(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(slope, expected[1], rtol=1e-10)
 
 
+def test_llvm_that_fails_on_labels(monkeypatch: pytest.MonkeyPatch):
+    def loss(x, labels):
+        logs = np.log(np.sum(np.exp(x), axis=1))
+        return np.mean(logs - x[np.arange(len(labels)), labels])
+
+    monkeypatch.setattr("gradarg._jit.engine.module", lambda *_: "define nonsense")
+    f = ga.jit(ga.value_and_grad(loss))
+    x, labels = normal(200, 30), np.arange(200) * 7 % 30
+    with pytest.warns(ga.GradargWarning, match="LLVM does not compile the kernel"):
+        value, slope = f(x, labels)
+    expected = ga.value_and_grad(loss)(x, labels)
+    np.testing.assert_allclose(value, expected[0], rtol=1e-12)
+    np.testing.assert_allclose(slope, expected[1], rtol=1e-10, atol=1e-15)
+    labels[3] = 30
+    with pytest.raises(IndexError):
+        f(x, labels)
+
+
 def test_without_llvmlite(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert backends.runner(("auto", True)).made is blocked.Blocked

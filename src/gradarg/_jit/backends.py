@@ -72,12 +72,12 @@ def runner(choice: Choice) -> Backend:
 
 
 def _compiled(kernel: Kernel | Nest) -> Any:
-    """The kernel as machine code; what LLVM does not compile, NumPy runs (None: call by call)."""
+    """The kernel as machine code; what LLVM does not compile, NumPy runs call by call (None)."""
     try:
         return NestRunner(kernel) if isinstance(kernel, Nest) else Runner(kernel)
     except Exception as error:
         _say(f"the kernel {kernel.name}", error)
-        return None if isinstance(kernel, Nest) else blocked.Blocked(kernel)
+        return None
 
 
 def _operation(equation: Equation, winograd: int) -> Any:
